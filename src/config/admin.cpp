@@ -36,7 +36,7 @@ void read_admin_listeners(const Value& value, admin::Params& out) {
   }
 }
 
-void check_admin(const Value& section, const Config& config) {
+void check_admin_secrets(const Value& section, const Config& config) {
   const auto is_signaling_secret = [&](const std::string& secret) {
     return std::ranges::find(config.signaling.token_secrets, secret) != config.signaling.token_secrets.end();
   };
@@ -46,6 +46,9 @@ void check_admin(const Value& section, const Config& config) {
             "one of these secrets is in signaling.token_secrets too: those who make tokens for calls could "
             "control this server");
   }
+}
+
+void check_admin_listeners(const Value& section, const Config& config) {
   const Value listen = value_or_section(section, "listen");
   for (const http::Listener& listener : config.admin.listeners) {
     const auto taken_by = [&](const Endpoint& other) { return clash(other, listener.endpoint); };

@@ -3,11 +3,13 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <fstream>
 #include <system_error>
 #include <utility>
 
+#include "config/faults.hpp"
 #include "config/fields.hpp"
 #include "config/keys.hpp"
 #include "config/overrides.hpp"
@@ -43,23 +45,67 @@ bool names_any_key_of(const Value& document, std::string_view name) {
   return false;
 }
 
-// These checks involve more than one key. Each key alone was checked before.
-void check_together(const Value& document, Config& config) {
+// A check that involves more than one key. Each key alone was checked before.
+struct Check {
+  std::string_view at;                 // the key or section that `run` gets
+  std::array<std::string_view, 6> of;  // the keys that it relies on: errors in them would have others
+  void (*run)(const Value&, Config&);
+  bool only_presence = false;  // it relies on which of these keys there are, and not on their values
+};
+
+constexpr Check kChecks[] = {
+    {"listen", {"listen"}, [](const Value& v, Config& c) { check_web_servers(v, c); }},
+    {"listen",
+     {"listen", "tls.certificate", "tls.private_key", "tls.certificates"},
+     [](const Value& v, Config& c) { check_secure_listeners(v, c); }},
+    {"relay.advertise",
+     {"relay.advertise", "relay.addresses", "nat_discovery.alternate", "listen"},
+     [](const Value& v, Config& c) { check_advertise(v, c); }},
+    {"relay.alternate_servers",
+     {"relay.alternate_servers", "relay.redirect", "cluster"},
+     [](const Value& v, Config& c) { check_alternate_servers(v, c); }},
+    {"auth.secrets", {}, [](const Value& v, Config& c) { warn_of_short_secrets(v, c.warnings); }},
+    {"clients.deny", {"clients.deny"}, [](const Value& v, Config& c) { check_client_deny(v, c); }},
+    {"peers.deny", {"peers.deny"}, [](const Value& v, Config& c) { check_deny(v, c); }},
+    {"nat_discovery.alternate",
+     {"nat_discovery.alternate", "listen"},
+     [](const Value& v, Config& c) { check_alternates(v, c); }},
+    {"tls", {"tls.certificate", "tls.private_key"}, [](const Value& v, Config&) { check_tls(v); }, true},
+    {"signaling",
+     {"signaling.listen", "listen"},
+     [](const Value& v, Config& c) { check_site_listeners(v, c); }},
+    {"signaling",
+     {"signaling.listen", "tls.certificate", "tls.private_key", "tls.certificates"},
+     [](const Value& v, Config& c) { check_secure_sites(v, c); }},
+    {"signaling",
+     {"signaling.access", "signaling.token_secrets", "signaling.listen", "signaling.public_host",
+      "signaling.trusted_proxies", "listen"},
+     [](const Value& v, Config& c) { check_access(v, c); }},
+    {"admin", {}, [](const Value& v, Config& c) { check_admin_secrets(v, c); }},
+    {"admin",
+     {"admin.listen", "signaling.listen", "listen"},
+     [](const Value& v, Config& c) { check_admin_listeners(v, c); },
+     true},
+    {"cluster", {"cluster"}, [](const Value& v, Config& c) { check_cluster(v, c); }},
+};
+
+bool can_run(const Check& check, const Doubts& doubts) {
+  return std::ranges::all_of(check.of, [&](std::string_view path) {
+    return path.empty() || (check.only_presence ? doubts.has_known_presence(path) : doubts.is_sound(path));
+  });
+}
+
+void run_checks(const Value& value, const Doubts& doubts, Config& config) {
+  for (const Check& check : kChecks) {
+    if (check.at == value.path() && can_run(check, doubts)) check.run(value, config);
+  }
+}
+
+void check_together(const Value& document, const Doubts& doubts, Config& config) {
   for (const auto& [section, keys] : document.entries()) {
-    if (section == "listen") check_listeners(keys, config);
+    run_checks(keys, doubts, config);
     if (!keys.is_map()) continue;
-    if (section == "tls") check_tls(keys);
-    if (section == "admin") check_admin(keys, config);
-    if (section == "cluster") check_cluster(keys, config);
-    if (section == "signaling" && config.signaling.enabled) check_signaling(keys, config);
-    for (const auto& [name, value] : keys.entries()) {
-      if (value.path() == "auth.secrets") warn_of_short_secrets(value, config.warnings);
-      if (value.path() == "relay.advertise") check_advertise(value, config);
-      if (value.path() == "nat_discovery.alternate") check_alternates(value, config);
-      if (value.path() == "relay.alternate_servers") check_alternate_servers(value, config);
-      if (value.path() == "peers.deny") check_deny(value, config);
-      if (value.path() == "clients.deny") check_client_deny(value, config);
-    }
+    for (const auto& [name, value] : keys.entries()) run_checks(value, doubts, config);
   }
 }
 
@@ -98,54 +144,91 @@ signaling::Access SignalingParams::effective_access() const {
   return access.value_or(is_private() ? signaling::Access::open : signaling::Access::token);
 }
 
-Result<Config, Errors> parse(std::string_view text, const std::string& name,
-                             const std::vector<std::string>& overrides) {
-  Result<YamlNode, Error> root = parse_yaml(text, lines_of(name));
-  if (!root) return Errors{root.error()};
+namespace {
 
+struct Draft {
   Config config;
-  Errors errors;
+  Errors errors;  // when there are any, config has only the values without an error
+};
+
+// Sets what follows from several keys.
+void complete(Config& config, const Value& document) {
+  config.signaling.enabled = names_any_key_of(document, "signaling");
+  for (const Listener& listener : config.listen) {
+    if (!listener.auto_detect) continue;
+    config.signaling.also_at.push_back(listener.endpoint);
+    config.signaling.behind_balancer |= !listener.proxy_protocol.empty();
+  }
+  config.admin.hosts = config.signaling.hosts;
+  config.admin.public_host = config.signaling.public_host;
+  config.auth.realm = config.realm;
+}
+
+Draft read_draft(std::string_view text, const std::string& name, const std::vector<std::string>& overrides) {
+  Draft draft;
+  auto& [config, errors] = draft;
+  Result<YamlNode, Error> root = parse_yaml(text, lines_of(name));
+  if (!root) {
+    errors.push_back(root.error());
+    return draft;
+  }
   for (const std::string& override_text : overrides) {
     apply_override(override_text, *root, errors);
   }
-  Errors of_sources;
-  Secrets secrets = replace_sources(*root, of_sources);
+  Secrets secrets = replace_sources(*root, errors);
   config.secret_files = std::move(secrets.files);
   config.holds_secrets = secrets.in_document;
-  if (!of_sources.empty()) return of_sources;
   const Value document(*root, "", errors);
   read_keys(document, config);
-  if (errors.empty()) {
-    config.signaling.enabled = names_any_key_of(document, "signaling");
-    for (const Listener& listener : config.listen) {
-      if (!listener.auto_detect) continue;
-      config.signaling.also_at.push_back(listener.endpoint);
-      config.signaling.behind_balancer |= !listener.proxy_protocol.empty();
-    }
-    config.admin.hosts = config.signaling.hosts;
-    config.admin.public_host = config.signaling.public_host;
-    check_together(document, config);
-  }
-  if (!errors.empty()) return errors;
+  complete(config, document);
+  check_together(document, Doubts(errors), config);
   if (config.shutdown.drain > config.shutdown.deadline) {
     config.warnings.emplace_back("shutdown.drain: is longer than shutdown.deadline, which ends a drain");
   }
-  config.auth.realm = config.realm;
   config.written = written_values(*root);
   config.places = places_in(*root);
-  return config;
+  return draft;
+}
+
+// Adds the faults of find_faults(), but none that may be a consequence of an error.
+void add_faults_of_use(Draft& draft) {
+  const Doubts doubts(draft.errors);
+  Attempts attempts(draft.config.places);
+  if (doubts.is_sound("auth") && doubts.is_sound("realm"))
+    try_users(draft.config, attempts, draft.config.warnings);
+  if (doubts.is_sound("tls")) try_certificates(draft.config, attempts);
+  for (const Error& error : attempts.errors()) draft.errors.push_back(error);
+}
+
+Errors for_operator(Errors errors, const std::string& file) {
+  sort_by_line(errors);
+  shorten(errors, file);
+  return errors;
+}
+
+}  // namespace
+
+Result<Config, Errors> parse(std::string_view text, const std::string& name,
+                             const std::vector<std::string>& overrides) {
+  Draft draft = read_draft(text, name, overrides);
+  if (!draft.errors.empty()) return for_operator(std::move(draft.errors), name);
+  return std::move(draft.config);
 }
 
 Result<Config, Errors> load(const std::string& file, const std::vector<std::string>& overrides) {
   const Result<std::string, Error> text = read_file(file);
   if (!text) return Errors{text.error()};
-  Result<Config, Errors> config = parse(*text, file, overrides);
-  if (!config) return config;
-  if (config->holds_secrets) warn_where_all_may_read(file, config->warnings);
-  for (const std::string& secret : config->secret_files) warn_where_all_may_read(secret, config->warnings);
-  if (!config->user_database.empty()) warn_where_all_may_read(config->user_database, config->warnings);
-  for (const std::string& key : key_files(config->tls)) warn_where_all_may_read(key, config->warnings);
-  return config;
+  Draft draft = read_draft(*text, file, overrides);
+  if (!draft.errors.empty()) {
+    add_faults_of_use(draft);
+    return for_operator(std::move(draft.errors), file);
+  }
+  Config& config = draft.config;
+  if (config.holds_secrets) warn_where_all_may_read(file, config.warnings);
+  for (const std::string& secret : config.secret_files) warn_where_all_may_read(secret, config.warnings);
+  if (!config.user_database.empty()) warn_where_all_may_read(config.user_database, config.warnings);
+  for (const std::string& key : key_files(config.tls)) warn_where_all_may_read(key, config.warnings);
+  return std::move(config);
 }
 
 }  // namespace turnpike::config

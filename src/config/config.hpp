@@ -163,12 +163,15 @@ void keep_what_needs_restart(Config& next, const Config& now);
 std::optional<Endpoint> find_alternate(const Listener& listener, const Config& config);
 
 // Reads `file`, replaces values by the overrides ("key.path=value", where value is YAML), and checks the
-// result. Returns all errors that it can find at once.
+// result. Returns all errors that it can find at once, by line, up to a limit; also those of find_faults() in
+// users and certificates that no other error is about.
 Result<Config, Errors> load(const std::string& file, const std::vector<std::string>& overrides = {});
 
-// Writes a fault that begins with the path of a key or of an element of a list, such as "auth.users: ..." or
-// "listen[1]: ...", behind its place, or behind that of what it would be in. A fault stays as it is when the
-// file has no such place.
+// Returns the place of a fault that begins with the path of a key or of an element of a list, such as
+// "auth.users: ..." or "listen[1]: ...", or the place of what it would be in. Empty when the file has no such
+// place.
+std::string find_place(const Places& places, std::string_view fault);
+// Writes such a fault behind its place. A fault without a place stays as it is.
 std::string add_place(const Places& places, std::string_view fault);
 
 // try_out.cpp: what load() does not do, since it reads other files and computes keys.
@@ -186,10 +189,10 @@ struct RecalledRevocations {
 };
 // What was revoked, as auth.database keeps it. Throws std::runtime_error with a message for the operator.
 RecalledRevocations recall_revocations(const Config& config);
-// The reason why a daemon cannot start with this configuration: an impossible user, a certificate that cannot
-// be used, or revocations that cannot be read. Nothing when it can start. Adds the warnings that it would
-// log.
-std::optional<std::string> find_fault(const Config& config, std::vector<std::string>& warnings);
+// The reasons why a daemon cannot start with this configuration: an impossible user, a certificate that
+// cannot be used, or revocations that cannot be read. Nothing when it can start. Adds the warnings that it
+// would log.
+Errors find_faults(const Config& config, std::vector<std::string>& warnings);
 
 // The same for a text in memory; `name` is the name of the file in errors.
 Result<Config, Errors> parse(std::string_view text, const std::string& name,

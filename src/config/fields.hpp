@@ -46,8 +46,10 @@ void read_preset(const Value& value, signaling::Preset& out);
 void read_listeners(const Value& value, std::vector<Listener>& out);
 // Whether both listeners would receive the same packets.
 bool clash(const Listener& a, const Listener& b);
-// Checks that `listen` agrees with `tls`, and that the listeners do not clash.
-void check_listeners(const Value& value, const Config& config);
+// Checks that no web server behind a listener is a listener of ours.
+void check_web_servers(const Value& value, const Config& config);
+// Checks that listeners with TLS have a certificate.
+void check_secure_listeners(const Value& value, const Config& config);
 
 // Parses the transport and endpoint of "udp://192.0.2.1:3478", for any purpose.
 std::optional<Listener> parse_listener(std::string_view url);
@@ -102,13 +104,19 @@ void read_origins(const Value& value, std::vector<std::string>& out);
 void read_hosts(const Value& value, std::vector<std::string>& out);
 void read_proxies(const Value& value, std::vector<Prefix>& out);
 void read_bytes(const Value& value, std::uint32_t smallest, std::uint32_t largest, std::uint32_t& out);
-// Checks that the keys of signaling agree with each other and with `tls`.
-void check_signaling(const Value& section, Config& config);
+// Checks that the listeners of signaling clash with none of `listen`.
+void check_site_listeners(const Value& section, const Config& config);
+// Checks that https:// has a certificate.
+void check_secure_sites(const Value& section, const Config& config);
+// Checks that there are secrets for tokens where tokens are asked for. Warns where everybody has access.
+void check_access(const Value& section, Config& config);
 
 // admin.cpp
 void read_admin_listeners(const Value& value, admin::Params& out);
-// Checks that the keys of admin agree with those of signaling.
-void check_admin(const Value& section, const Config& config);
+// Checks that the secrets of admin are not those of signaling.
+void check_admin_secrets(const Value& section, const Config& config);
+// Checks that the listeners of admin clash with no others.
+void check_admin_listeners(const Value& section, const Config& config);
 
 // cluster.cpp
 void read_redis(const Value& value, cluster::RedisAddress& out);

@@ -247,7 +247,8 @@ const Key* find_elsewhere(const Value& section, std::string_view name) {
 
 void report_unknown_in(const Value& section, std::string_view name, const Value& entry) {
   if (const Key* key = find_elsewhere(section, name); key && !is_dotted(name)) {
-    section.problem_with(entry, "unknown key, did you mean " + std::string(key->path) + "?");
+    section.problem_with(entry, "unknown key, did you mean " + std::string(key->path) + "?",
+                         std::string(key->path));
   } else {
     report_unknown(section, name, entry, names_in(section.path()));
   }
@@ -350,16 +351,19 @@ Places places_in(const YamlNode& document) {
   return places;
 }
 
-std::string add_place(const Places& places, std::string_view fault) {
+std::string find_place(const Places& places, std::string_view fault) {
   const auto* const end = std::ranges::find_if_not(fault, is_of_path);
   std::string path(fault.begin(), end);
   while (!path.empty()) {
-    if (const auto place = places.find(path); place != places.end())
-      return (place->second.empty() ? "" : place->second + ": ") + std::string(fault);
+    if (const auto place = places.find(path); place != places.end()) return place->second;
     const std::size_t last = path.find_last_of(".[");
     path.resize(last == std::string::npos ? 0 : last);
   }
-  return std::string(fault);
+  return {};
+}
+
+std::string add_place(const Places& places, std::string_view fault) {
+  return to_string(Error{find_place(places, fault), "", std::string(fault)});
 }
 
 std::vector<ChangedKey> find_changes(const Config& before, const Config& after) {

@@ -141,18 +141,6 @@ std::string find_own(const Endpoint& to, const Config& config) {
   return std::ranges::any_of(config.admin.listeners, is_there) ? "admin.listen" : "";
 }
 
-// Checks that no web server is a listener of ours. A connection to ourselves would loop for ever, and the
-// listeners of this machine's operator would be open to everybody.
-void check_web_servers(const Value& value, const Config& config) {
-  const std::vector<Value> elements = value.items();
-  for (std::size_t i = 0; i < std::min(elements.size(), config.listen.size()); ++i) {
-    if (!config.listen[i].web) continue;
-    const std::string own = find_own(config.listen[i].web->at, config);
-    if (own.empty()) continue;
-    split_element(elements[i]).web->expected("a web server elsewhere than at " + own);
-  }
-}
-
 struct Placed {
   Listener listener;
   std::string path;
@@ -207,8 +195,19 @@ std::optional<Listener> parse_listener(std::string_view url) {
   return endpoint ? std::optional(Listener{scheme->transport, *endpoint}) : std::nullopt;
 }
 
-void check_listeners(const Value& value, const Config& config) {
-  check_web_servers(value, config);
+// A connection to ourselves would loop for ever, and the listeners of this machine's operator would be open
+// to everybody.
+void check_web_servers(const Value& value, const Config& config) {
+  const std::vector<Value> elements = value.items();
+  for (std::size_t i = 0; i < std::min(elements.size(), config.listen.size()); ++i) {
+    if (!config.listen[i].web) continue;
+    const std::string own = find_own(config.listen[i].web->at, config);
+    if (own.empty()) continue;
+    split_element(elements[i]).web->expected("a web server elsewhere than at " + own);
+  }
+}
+
+void check_secure_listeners(const Value& value, const Config& config) {
   if (config.tls.complete()) return;
   for (const Transport secure : {Transport::tls, Transport::dtls}) {
     if (!std::ranges::count(config.listen, secure, &Listener::transport)) continue;

@@ -16,6 +16,7 @@ struct YamlNode {
   std::string where;               // see Error::where
   std::string text;                // the value of a scalar
   bool quoted = false;             // "5" in quotes is a text, 5 is a number
+  bool reported = false;           // an error says that it cannot be read, so that readers report nothing
   std::vector<YamlNode> items;     // of a list
   std::vector<YamlEntry> entries;  // of a map, in the order of the text; a key may occur twice
 };

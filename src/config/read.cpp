@@ -17,6 +17,10 @@ void read_map(const Value& map, std::initializer_list<MapMember> members) {
   }
 }
 
+bool has_key(const Value& map, std::string_view key) {
+  return std::ranges::any_of(map.entries(), [&](const auto& entry) { return entry.first == key; });
+}
+
 Value value_or_section(const Value& section, std::string_view key) {
   for (const auto& [name, value] : section.entries()) {
     if (name == key) return value;

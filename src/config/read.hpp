@@ -23,6 +23,9 @@ struct MapMember {
 // Reads the entries of a map, in the order of the file. Reports keys that are not among `members`.
 void read_map(const Value& map, std::initializer_list<MapMember> members);
 
+// Whether a map has this key.
+bool has_key(const Value& map, std::string_view key);
+
 // The value of this key of a section, for an error about the key. The section where the key is not written.
 Value value_or_section(const Value& section, std::string_view key);
 

@@ -127,14 +127,11 @@ void read_bytes(const Value& value, std::uint32_t smallest, std::uint32_t larges
   out = *number;
 }
 
-void check_signaling(const Value& section, Config& config) {
+void check_site_listeners(const Value& section, const Config& config) {
   const SignalingParams& signaling = config.signaling;
+  if (!signaling.enabled) return;
   const Value listen = value_or_section(section, "listen");
   for (const auto& [name, value] : section.entries()) {
-    if (name == "access" && signaling.access == signaling::Access::open && !signaling.is_private()) {
-      config.warnings.push_back(
-          value.where() + ": signaling.access is open: everybody who can reach the page may use the relay");
-    }
     if (name == "listen" && signaling.listen.empty() && signaling.also_at.empty()) {
       value.expected(std::string(kSiteUrlForm) + ", or an auto:// listener where it is empty");
     }
@@ -148,9 +145,22 @@ void check_signaling(const Value& section, Config& config) {
                      (relay.auto_detect ? ", or listen: [] since auto:// serves the page as well" : ""));
     }
   }
-  const bool secure = std::ranges::any_of(signaling.listen, &http::Listener::secure);
-  if (secure && !config.tls.complete()) {
-    listen.problem("https:// needs tls.certificate and tls.private_key");
+}
+
+void check_secure_sites(const Value& section, const Config& config) {
+  const bool secure = std::ranges::any_of(config.signaling.listen, &http::Listener::secure);
+  if (config.signaling.enabled && secure && !config.tls.complete()) {
+    value_or_section(section, "listen").problem("https:// needs tls.certificate and tls.private_key");
+  }
+}
+
+void check_access(const Value& section, Config& config) {
+  const SignalingParams& signaling = config.signaling;
+  if (!signaling.enabled) return;
+  if (signaling.access == signaling::Access::open && !signaling.is_private()) {
+    config.warnings.push_back(
+        value_or_section(section, "access").where() +
+        ": signaling.access is open: everybody who can reach the page may use the relay");
   }
   if (signaling.effective_access() == signaling::Access::token && signaling.token_secrets.empty()) {
     section.problem("expected token_secrets, since access is token" +

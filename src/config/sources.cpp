@@ -40,6 +40,7 @@ class Sources {
     std::string text;
     if (auto problem = kind == "file" ? read_file(source.text, text) : read_variable(source.text, text)) {
       errors_.push_back({node->where, path, std::move(*problem)});
+      node->reported = true;
       return;
     }
     node->kind = YamlNode::Kind::scalar;

@@ -19,7 +19,7 @@ struct Secrets {
 };
 
 // Replaces the sources in the document by their contents, without the line break at the end of a file. Errors
-// name the key and the source, never the contents.
+// name the key and the source, never the contents. A source that cannot be read stays, as YamlNode::reported.
 Secrets replace_sources(YamlNode& document, Errors& errors);
 
 // Replaces $CREDENTIALS_DIRECTORY at the beginning of a path. Returns the problem when it is not set.

@@ -56,9 +56,9 @@ void read_valid_from(const Value& value, std::optional<WallTime>& out) {
 // Checks that all necessary members of a key are there and agree.
 void check_key(const Value& map, const auth::TokenKeyParams& key, const std::optional<Duration>& lifetime) {
   const std::size_t size = auth::key_size(key.algorithm);
-  if (key.kid.empty() || key.key.empty()) {
+  if (!has_key(map, "kid") || !has_key(map, "key")) {
     map.expected("kid and key");
-  } else if (key.key.size() < size) {
+  } else if (!key.key.empty() && key.key.size() < size) {
     map.problem("expected a key of at least " + std::to_string(size) + " bytes before base64");
   } else if (lifetime && !key.valid_from) {
     map.problem("expected valid_from beside lifetime");

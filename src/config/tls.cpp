@@ -83,12 +83,9 @@ void read_ciphers(const Value& value, std::string& out) {
 }
 
 void check_tls(const Value& section) {
-  const auto entries = section.entries();
-  const auto has = [&](std::string_view key) {
-    return std::ranges::any_of(entries, [&](const auto& entry) { return entry.first == key; });
-  };
-  if (has("certificate") == has("private_key")) return;
-  section.problem(has("certificate") ? "certificate needs private_key" : "private_key needs certificate");
+  const bool has_certificate = has_key(section, "certificate");
+  if (has_certificate == has_key(section, "private_key")) return;
+  section.problem(has_certificate ? "certificate needs private_key" : "private_key needs certificate");
 }
 
 }  // namespace turnpike::config

@@ -1,9 +1,9 @@
 #include <algorithm>
-#include <exception>
 #include <set>
 #include <stdexcept>
 
 #include "config/config.hpp"
+#include "config/faults.hpp"
 #include "config/text.hpp"
 #include "net/certificate.hpp"
 #include "net/tls_context.hpp"
@@ -71,20 +71,29 @@ RecalledRevocations recall_revocations(const Config& config) {
   }
 }
 
-std::optional<std::string> find_fault(const Config& config, std::vector<std::string>& warnings) {
-  try {
-    make_credentials(config);
+void try_users(const Config& config, Attempts& attempts, std::vector<std::string>& warnings) {
+  attempts.take([&] { make_credentials(config); });
+  attempts.take([&] {
     if (std::string warning = recall_revocations(config).warning; !warning.empty())
       warnings.push_back(std::move(warning));
-    if (!config.tls.complete()) return std::nullopt;
+  });
+}
+
+void try_certificates(const Config& config, Attempts& attempts) {
+  if (!config.tls.complete()) return;
+  attempts.take([&] {
     const auto keys = std::make_shared<net::TicketKeys>();
     for (const net::TlsKind kind : {net::TlsKind::tls, net::TlsKind::dtls})
       net::TlsContext(config.tls, keys, kind);
     net::load_certificates(config.tls);
-    return std::nullopt;
-  } catch (const std::exception& error) {
-    return add_place(config.places, error.what());
-  }
+  });
+}
+
+Errors find_faults(const Config& config, std::vector<std::string>& warnings) {
+  Attempts attempts(config.places);
+  try_users(config, attempts, warnings);
+  try_certificates(config, attempts);
+  return attempts.errors();
 }
 
 }  // namespace turnpike::config

@@ -7,7 +7,8 @@
 namespace turnpike::config {
 
 std::string to_string(const Error& error) {
-  return error.where + ": " + (error.key.empty() ? "" : error.key + ": ") + error.problem;
+  return (error.where.empty() ? "" : error.where + ": ") + (error.key.empty() ? "" : error.key + ": ") +
+         error.problem;
 }
 
 std::string join(std::string_view parent, std::string_view key) {
@@ -50,14 +51,20 @@ std::vector<std::pair<std::string_view, Value>> Value::entries() const {
     if (is_new) {
       out.emplace_back(key.text(), value);
     } else {
-      problem_with(value, "duplicate key, first set at " + std::string(first->second));
+      problem_with(value, "duplicate key, first set at " + std::string(first->second), value.path());
     }
   }
   return out;
 }
 
-void Value::problem_with(const Value& member, std::string text) const {
-  errors_->push_back({member.where(), is_private(path_) ? path_ : member.path_, std::move(text)});
+void Value::problem(std::string text) const {
+  if (!node_->reported) errors_->push_back({where(), path_, std::move(text)});
+}
+
+void Value::problem_with(const Value& member, std::string text, std::string left_out) const {
+  if (node_->reported) return;
+  errors_->push_back(
+      {member.where(), is_private(path_) ? path_ : member.path_, std::move(text), std::move(left_out)});
 }
 
 std::string Value::with_got(std::string_view what) const {
@@ -75,8 +82,9 @@ std::string Value::got() const {
 void report_unknown(const Value& map, std::string_view key, const Value& entry,
                     const std::vector<std::string>& known) {
   const std::optional<std::string> meant = nearest(key, known);
-  map.problem_with(entry, meant ? "unknown key, did you mean " + join(map.path(), *meant) + "?"
-                                : "unknown key, expected one of " + listed(known));
+  if (!meant) return map.problem_with(entry, "unknown key, expected one of " + listed(known));
+  const std::string path = join(map.path(), *meant);
+  map.problem_with(entry, "unknown key, did you mean " + path + "?", path);
 }
 
 }  // namespace turnpike::config

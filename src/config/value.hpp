@@ -46,10 +46,10 @@ class Value {
 
   // Reports "expected WHAT (got ...)".
   void expected(std::string_view what) const { problem("expected " + with_got(what)); }
-  void problem(std::string text) const { errors_->push_back({where(), path_, std::move(text)}); }
+  void problem(std::string text) const;
   // Reports an error at the place of `member`, but with this path. Below auth, an unknown key may be a
-  // misplaced secret, so its name is not shown.
-  void problem_with(const Value& member, std::string text) const;
+  // misplaced secret, so its name is not shown. See Error::left_out.
+  void problem_with(const Value& member, std::string text, std::string left_out = {}) const;
   // "WHAT (got ...)"
   std::string with_got(std::string_view what) const;
 

@@ -3,11 +3,13 @@
 #include <exception>
 #include <iostream>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 
 #include "config/config.hpp"
+#include "config/faults.hpp"
 #include "daemon/daemon.hpp"
 #include "daemon/log.hpp"
 #include "daemon/reload.hpp"
@@ -35,6 +37,11 @@ int report_faults(const config::Places& places, Act&& act) {
   }
 }
 
+void say_all(const config::Errors& errors) {
+  for (const config::Error& error : errors)
+    say(error.where.empty() ? "turnpike: " + to_string(error) : to_string(error));
+}
+
 // Everything that the configuration names and that has to be usable before the daemon starts.
 struct Prepared {
   config::Config config;
@@ -47,15 +54,20 @@ template <class Use>
 int with_configuration(const Source& source, Use&& use) {
   auto config = config::load(source.file, source.overrides);
   if (!config) {
-    for (const auto& error : config.error()) say(to_string(error));
+    say_all(config.error());
     return kFailed;
   }
   const config::Places places = config->places;
   return report_faults(places, [&] {
     add_missing_secret(*config);
-    auth::CredentialStore credentials = config::make_credentials(*config);
-    auto tls = Certificates::load(config->tls, make_ticket_keys(config->cluster));
-    return use(Prepared{std::move(*config), std::move(credentials), std::move(tls)});
+    config::Attempts attempts(places);
+    std::optional<auth::CredentialStore> credentials;
+    std::unique_ptr<Certificates> tls;
+    attempts.take([&] { credentials = config::make_credentials(*config); });
+    attempts.take([&] { tls = Certificates::load(config->tls, make_ticket_keys(config->cluster)); });
+    say_all(attempts.errors());
+    if (!attempts.errors().empty()) return kFailed;
+    return use(Prepared{std::move(*config), std::move(*credentials), std::move(tls)});
   });
 }
 

@@ -3,9 +3,9 @@
 #include <spdlog/fmt/fmt.h>
 #include <spdlog/spdlog.h>
 
-#include <exception>
 #include <stdexcept>
 
+#include "config/faults.hpp"
 #include "daemon/clustering.hpp"
 #include "http/static_files.hpp"
 #include "net/regular_file.hpp"
@@ -45,17 +45,16 @@ std::optional<Reloading::Next> Reloading::read(admin::ReloadReport& report) cons
   }
   const net::TlsParams tls_in_file = loaded->tls;
   Next next{keep_what_stays(std::move(*loaded), report), {}, {}, {}};
-  try {
-    require_readable(next.config.signaling.root);
-    require_token_secrets(next.config.signaling);
-    next.credentials = parts_.credentials.make_snapshot(config::make_credentials(next.config));
-    next.recalled = config::recall_revocations(next.config);
-    next.certificates = read_certificates(next.config, tls_in_file);
-    parts_.relays.check(next.config.relay, parts_.addresses);
-  } catch (const std::exception& error) {
-    report.errors.push_back(config::add_place(next.config.places, error.what()));
-    return std::nullopt;
-  }
+  config::Attempts attempts(next.config.places);
+  attempts.take([&] { require_readable(next.config.signaling.root); });
+  attempts.take([&] { require_token_secrets(next.config.signaling); });
+  attempts.take(
+      [&] { next.credentials = parts_.credentials.make_snapshot(config::make_credentials(next.config)); });
+  attempts.take([&] { next.recalled = config::recall_revocations(next.config); });
+  attempts.take([&] { next.certificates = read_certificates(next.config, tls_in_file); });
+  attempts.take([&] { parts_.relays.check(next.config.relay, parts_.addresses); });
+  for (const config::Error& error : attempts.errors()) report.errors.push_back(to_string(error));
+  if (!report.errors.empty()) return std::nullopt;
   return next;
 }
 

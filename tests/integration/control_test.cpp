@@ -659,6 +659,24 @@ TEST_CASE("turnpikectl check finds what keeps a daemon from starting", "[integra
              Catch::StartsWith("1 ") && Catch::Contains("key values mismatch"));
 }
 
+TEST_CASE("turnpikectl check says all faults, by line", "[integration][control]") {
+  const CertificateFiles files;
+  const TemporaryFile other(make_certificate().private_key);
+  const std::string of_use =
+      "auth: {users: {\"a\\u00adb\": secret}}\ntls:\n  certificate: " + files.certificate.path() +
+      "\n  private_key: " + other.path() + "\n";
+  for (const std::string more : {"", "limits: {allocations: none}\n"}) {
+    const TemporaryFile config(of_use + more);
+    const std::string at = config.path() + ':';
+    Child child({TURNPIKECTL, "check", config.path()});
+    CHECK(child.wait() == 1);
+    const std::string said = child.output();
+    CHECK_THAT(said, Catch::StartsWith(at + "1: auth.users: ") &&
+                         Catch::Contains('\n' + at + "4: tls.private_key: "));
+    if (!more.empty()) CHECK_THAT(said, Catch::Contains("mismatch\n" + at + "5: limits.allocations: "));
+  }
+}
+
 TEST_CASE("signaling goes on when a reload takes the last secret away", "[integration][control]") {
   const std::string users = "realm: example.org\nauth: {users: {alice: secret}";
   Controlled server(

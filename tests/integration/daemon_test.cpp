@@ -187,6 +187,31 @@ TEST_CASE("a fault that only the use of a key shows has its file, line and key a
   }
 }
 
+TEST_CASE("all faults of a file are said in one run, by line", "[integration]") {
+  const Certificate pem = make_certificate();
+  const TemporaryFile certificate(pem.certificate);
+  const TemporaryFile other(make_certificate().private_key);
+  const std::string of_use =
+      "auth: {users: {\"a\\u00adb\": secret}}\ntls:\n  certificate: " + certificate.path() +
+      "\n  private_key: " + other.path() + "\n";
+  for (const std::string more : {"", "limits: {allocations: none}\n"}) {
+    const TemporaryFile config(of_use + more);
+    const std::string at = config.path() + ':';
+    const std::vector<std::string> commands[] = {{daemon_path(), "--config", config.path(), "--check"},
+                                                 {daemon_path(), "--config", config.path()}};
+    for (const std::vector<std::string>& command : commands) {
+      Child child(command);
+      CHECK(child.wait() == 1);
+      const std::string said = child.output();
+      CHECK_THAT(said, Catch::StartsWith(at + "1: auth.users: "));
+      CHECK_THAT(said, Catch::Contains('\n' + at + "4: tls.private_key: " + other.path() +
+                                       ": key values mismatch\n"));
+      if (!more.empty()) CHECK_THAT(said, Catch::Contains("mismatch\n" + at + "5: limits.allocations: "));
+      CHECK(std::ranges::count(said, '\n') == (more.empty() ? 2 : 3));
+    }
+  }
+}
+
 TEST_CASE("--check warns of what is allowed and should not be", "[integration]") {
   const DaemonOutcome weak = run("auth: {secrets: [short-one]}\n", {"--check"});
   CHECK(weak.exit_code == 0);

@@ -68,6 +68,27 @@ TEST_CASE("a first certificate needs a restart, and is tried out by the reload",
   CHECK(server.daemon.stop() == 0);
 }
 
+TEST_CASE("a reload says all faults of its file, and changes nothing", "[integration][control]") {
+  Controlled server({}, kStart);
+  const CertificateFiles files;
+  const TemporaryFile other(make_certificate().private_key);
+  const std::string at = server.daemon.config_file() + ':';
+  const std::string of_use =
+      "realm: example.org\nlisten: [\"auto://127.0.0.1:0\"]\nauth: {users: {alice: secret, "
+      "\"a\\u00adb\": secret}}\ntls: {certificate: " +
+      files.certificate.path() + ", private_key: " + other.path() + "}\n";
+  for (const std::string more : {"", "workers: none\ncluster: {secret: {file: /no/such}}\n"}) {
+    server.write_config(of_use + more);
+    const CommandOutcome refused = server.control({"reload"});
+    CHECK(refused.code == 1);
+    CHECK_THAT(refused.text,
+               Catch::Contains(at + "3: auth.users: ") && Catch::Contains(at + "4: tls.private_key: "));
+    CHECK(server.daemon.wait_for_log("reload: " + at + "4: tls.private_key: "));
+    if (!more.empty()) CHECK_THAT(refused.text, Catch::Contains(at + "5: workers: "));
+  }
+  CHECK(server.daemon.stop() == 0);
+}
+
 TEST_CASE("a reload does not begin to signal, and says that this needs a restart", "[integration][control]") {
   Controlled server({}, kStart);
   server.write_config(kStart + "signaling: {access: open}\n");

@@ -464,7 +464,7 @@ int check(const std::string& config_file, bool json) {
     for (const auto& error : config.error()) errors.emplace_back(to_string(error));
   } else {
     std::vector<std::string> all = config->warnings;
-    if (const auto fault = config::find_fault(*config, all)) errors.emplace_back(*fault);
+    for (const auto& error : config::find_faults(*config, all)) errors.emplace_back(to_string(error));
     for (const std::string& warning : all) warnings.emplace_back(warning);
   }
   if (json) {

@@ -250,7 +250,6 @@ TEST_CASE("listeners have errors", "[config]") {
        "t.yaml:1: listen[0].web: expected a web server elsewhere than at signaling.listen (got "
        "\"127.0.0.1:8080\")"},
       {"admin: {listen: ['http://127.0.0.1:9641', 'http://127.0.0.1:9641']}",
-       "t.yaml:1: admin.listen: listens where another listener does: expected another address or port\n"
        "t.yaml:1: admin.listen: listens where another listener does: expected another address or port"},
       {"listen: [{url: auto://127.0.0.1:443, web: '127.0.0.1:9641'}]\nadmin: {listen: http://0.0.0.0:9641}",
        "t.yaml:1: listen[0].web: expected a web server elsewhere than at admin.listen (got "
@@ -389,7 +388,6 @@ TEST_CASE("credentials are refused without being shown", "[config]") {
       {"auth: {users: {alice:hunter2}}", no_password},
       {"auth: {users: {alice, hunter2, hunter2}}",
        "t.yaml:1: auth.users: duplicate key, first set at t.yaml:1\n"
-       "t.yaml:1: auth.users: expected NAME: PASSWORD, with a space after the colon (got no password)\n"
        "t.yaml:1: auth.users: expected NAME: PASSWORD, with a space after the colon (got no password)"},
       {"auth: {users: {alice: }}", no_password},
       {"auth: {users: {alice: ''}}", bad_password},
@@ -474,10 +472,8 @@ TEST_CASE("third parties are refused without being shown", "[config]") {
       {section("{kid: north}"), ".keys[0]: expected kid and key (got a map)"},
       {section("{key: " + key + "}"), ".keys[0]: expected kid and key (got a map)"},
       {section("{kid: '', key: " + key + "}"),
-       ".keys[0].kid: expected a name of 1 to 128 bytes of UTF-8 without control characters" + hidden + "\n" +
-           at + ".keys[0]: expected kid and key (got a map)"},
-      {section("{kid: north, key: hunter2}"), ".keys[0].key: expected a key in base64" + hidden + "\n" + at +
-                                                  ".keys[0]: expected kid and key (got a map)"},
+       ".keys[0].kid: expected a name of 1 to 128 bytes of UTF-8 without control characters" + hidden},
+      {section("{kid: north, key: hunter2}"), ".keys[0].key: expected a key in base64" + hidden},
       {section("{kid: north, key: aHVudGVyMg==}"),
        ".keys[0]: expected a key of at least 32 bytes before base64"},
       {section("{kid: north, key: aHVudGVyMg==, algorithm: A128GCM}"),

@@ -84,7 +84,8 @@ TEST_CASE("a wrong override is named instead of a line", "[config]") {
        "text that is not shown here)"},
       {"tls.certificate=/nowhere/x",
        "--set tls.certificate=/nowhere/x: tls.certificate: file /nowhere/x cannot be read: No "
-       "such file or directory"},
+       "such file or directory\n"
+       "--set tls.certificate=/nowhere/x: tls: certificate needs private_key"},
       {"signaling.token_secrets=[hunter2]",
        "--set signaling.token_secrets=...: signaling.token_secrets[0]: expected a secret of at least 16 "
        "characters, without control characters (got a text that is not shown here)"},

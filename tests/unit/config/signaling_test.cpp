@@ -261,7 +261,8 @@ TEST_CASE("what signaling cannot honour is refused", "[config]") {
   for (const std::string number : {"1", "1023", "16777217"})
     CHECK(refused("max_payload: " + number).find("from 1024 to 16777216") != std::string::npos);
   CHECK(outcome("tls: {certificate: /nowhere/x}") ==
-        "t.yaml:1: tls.certificate: file /nowhere/x cannot be read: No such file or directory");
+        "t.yaml:1: tls.certificate: file /nowhere/x cannot be read: No such file or directory\n"
+        "t.yaml:1: tls: certificate needs private_key");
 }
 
 TEST_CASE("an auto:// listener lets people in to the page", "[config]") {

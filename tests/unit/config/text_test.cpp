@@ -60,6 +60,7 @@ TEST_CASE("the nearest word is a likely misspelling or none", "[config]") {
   CHECK(nearest("relm", words) == "realm");
   CHECK(nearest("auht", words) == "auth");
   CHECK(nearest("uri", words) == "url");
+  CHECK(nearest("ulr", words) == "url");
   CHECK(nearest("alocation", words) == "allocations");
   CHECK_FALSE(nearest("foo", words));
   CHECK_FALSE(nearest("database", words));
