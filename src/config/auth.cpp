@@ -73,7 +73,8 @@ void read_secrets(const Value& value, std::vector<std::string>& out) {
     if (item.is_scalar() && count_characters(item.text()).value_or(0) >= kMinSecret) {
       out.push_back(item.text());
     } else {
-      item.expected("a secret of at least 8 characters, better 16 or more, without control characters");
+      expected_secret(item,
+                      "a secret of at least 8 characters, better 16 or more, without control characters");
     }
   });
 }

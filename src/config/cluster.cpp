@@ -85,7 +85,8 @@ void read_cluster_secrets(const Value& value, std::vector<std::string>& out) {
     if (is_secret) {
       out.push_back(item.text());
     } else {
-      item.expected("a secret of at least 16 characters without control characters, or a list of such");
+      expected_secret(item,
+                      "a secret of at least 16 characters without control characters, or a list of such");
     }
   }
 }

@@ -189,6 +189,8 @@ struct RecalledRevocations {
 };
 // What was revoked, as auth.database keeps it. Throws std::runtime_error with a message for the operator.
 RecalledRevocations recall_revocations(const Config& config);
+// Says which certificates are not valid at this time, for the operator.
+std::vector<std::string> warnings_of(const std::vector<net::Certificate>& certificates, WallTime now);
 // The reasons why a daemon cannot start with this configuration: an impossible user, a certificate that
 // cannot be used, or revocations that cannot be read. Nothing when it can start. Adds the warnings that it
 // would log.

@@ -57,6 +57,6 @@ class Attempts {
 
 // try_out.cpp: the steps that find_faults() takes.
 void try_users(const Config& config, Attempts& attempts, std::vector<std::string>& warnings);
-void try_certificates(const Config& config, Attempts& attempts);
+void try_certificates(const Config& config, Attempts& attempts, std::vector<std::string>& warnings);
 
 }  // namespace turnpike::config

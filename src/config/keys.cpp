@@ -246,7 +246,10 @@ const Key* find_elsewhere(const Value& section, std::string_view name) {
 }
 
 void report_unknown_in(const Value& section, std::string_view name, const Value& entry) {
-  if (const Key* key = find_elsewhere(section, name); key && !is_dotted(name)) {
+  const std::string path = join(section.path(), name);
+  if (is_dotted(name) && is_known_path(path)) {
+    section.problem_with(entry, "unknown key, expected a line of its own for each part of the name", path);
+  } else if (const Key* key = find_elsewhere(section, name); key && !is_dotted(name)) {
     section.problem_with(entry, "unknown key, did you mean " + std::string(key->path) + "?",
                          std::string(key->path));
   } else {

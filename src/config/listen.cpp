@@ -210,10 +210,12 @@ void check_web_servers(const Value& value, const Config& config) {
 void check_secure_listeners(const Value& value, const Config& config) {
   if (config.tls.complete()) return;
   for (const Transport secure : {Transport::tls, Transport::dtls}) {
-    if (!std::ranges::count(config.listen, secure, &Listener::transport)) continue;
+    const auto first = std::ranges::find(config.listen, secure, &Listener::transport);
+    if (first == config.listen.end()) continue;
+    const Value listener = value.items()[static_cast<std::size_t>(first - config.listen.begin())];
     const std::string needs = std::string(to_string(secure)).append(kSchemeEnd) + " needs ";
-    if (config.tls.certificate.empty()) value.problem(needs + "tls.certificate");
-    if (config.tls.private_key.empty()) value.problem(needs + "tls.private_key");
+    if (config.tls.certificate.empty()) listener.problem(needs + "tls.certificate");
+    if (config.tls.private_key.empty()) listener.problem(needs + "tls.private_key");
   }
 }
 

@@ -28,6 +28,10 @@ Value value_or_section(const Value& section, std::string_view key) {
   return section;
 }
 
+void expected_secret(const Value& value, std::string_view what) {
+  value.expected(value.is_map() ? "a secret, or {file: PATH} or {env: NAME}" : what);
+}
+
 std::vector<Value> one_or_more(const Value& value) {
   return value.is_list() ? value.items() : std::vector<Value>{value};
 }

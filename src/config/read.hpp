@@ -29,6 +29,9 @@ bool has_key(const Value& map, std::string_view key);
 // The value of this key of a section, for an error about the key. The section where the key is not written.
 Value value_or_section(const Value& section, std::string_view key);
 
+// Reports what is no secret. A map can only be meant as the place of one.
+void expected_secret(const Value& value, std::string_view what);
+
 // The items of a list; a value that is not a list is the only item.
 std::vector<Value> one_or_more(const Value& value);
 

@@ -1,7 +1,12 @@
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <filesystem>
 #include <optional>
+#include <system_error>
 
 #include "config/fields.hpp"
 #include "config/prefix.hpp"
@@ -62,7 +67,7 @@ void read_token_secrets(const Value& value, std::vector<std::string>& out) {
     if (item.is_scalar() && count_characters(item.text()).value_or(0) >= kMinTokenSecret) {
       out.push_back(item.text());
     } else {
-      item.expected("a secret of at least 16 characters, without control characters");
+      expected_secret(item, "a secret of at least 16 characters, without control characters");
     }
   });
 }
@@ -78,6 +83,10 @@ void read_folder(const Value& value, std::string& out) {
   std::error_code error;
   if (!value.is_scalar() || !std::filesystem::is_directory(value.text(), error)) {
     return value.expected("an existing folder");
+  }
+  if (faccessat(AT_FDCWD, value.text().c_str(), X_OK, AT_EACCESS) != 0) {
+    return value.problem("folder " + shown(value.text()) +
+                         " cannot be entered: " + std::generic_category().message(errno));
   }
   out = value.text();
 }

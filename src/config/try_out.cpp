@@ -10,6 +10,7 @@
 #include "relay/clock.hpp"
 #include "turnpike/auth/opaque_string.hpp"
 #include "turnpike/crypto/digest.hpp"
+#include "turnpike/signaling/ice_servers.hpp"
 #include "users/database.hpp"
 
 namespace turnpike::config {
@@ -79,20 +80,37 @@ void try_users(const Config& config, Attempts& attempts, std::vector<std::string
   });
 }
 
-void try_certificates(const Config& config, Attempts& attempts) {
+std::vector<std::string> warnings_of(const std::vector<net::Certificate>& certificates, WallTime now) {
+  std::vector<std::string> warnings;
+  for (const net::Certificate& one : certificates) {
+    const std::string certificate =
+        one.source() + (one.public_name().empty() ? "" : " for " + one.public_name());
+    if (one.not_after() < now) {
+      warnings.push_back(certificate + ": has expired at " + signaling::to_rfc3339(one.not_after()) +
+                         ", so clients refuse it");
+    } else if (now < one.not_before()) {
+      warnings.push_back(certificate + ": is not valid before " + signaling::to_rfc3339(one.not_before()) +
+                         ", so clients refuse it");
+    }
+  }
+  return warnings;
+}
+
+void try_certificates(const Config& config, Attempts& attempts, std::vector<std::string>& warnings) {
   if (!config.tls.complete()) return;
   attempts.take([&] {
     const auto keys = std::make_shared<net::TicketKeys>();
     for (const net::TlsKind kind : {net::TlsKind::tls, net::TlsKind::dtls})
       net::TlsContext(config.tls, keys, kind);
-    net::load_certificates(config.tls);
+    for (std::string& warning : warnings_of(net::load_certificates(config.tls), relay::read_clocks().wall))
+      warnings.push_back(std::move(warning));
   });
 }
 
 Errors find_faults(const Config& config, std::vector<std::string>& warnings) {
   Attempts attempts(config.places);
   try_users(config, attempts, warnings);
-  try_certificates(config, attempts);
+  try_certificates(config, attempts, warnings);
   return attempts.errors();
 }
 

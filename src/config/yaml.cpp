@@ -4,6 +4,7 @@
 #include <yaml-cpp/exceptions.h>
 #include <yaml-cpp/parser.h>
 
+#include <algorithm>
 #include <sstream>
 #include <utility>
 
@@ -16,6 +17,8 @@ class TreeBuilder : public YAML::EventHandler {
   explicit TreeBuilder(const Locate& locate) : locate_(locate) {}
 
   YamlNode take_root() { return std::move(root_); }
+  // The line of the last value, key or list that was complete or began, from 1.
+  int last_line() const { return last_line_; }
 
   void OnDocumentStart(const YAML::Mark& mark) override {
     if (documents_++ > 0) throw YAML::ParserException(mark, "a second document");
@@ -71,7 +74,8 @@ class TreeBuilder : public YAML::EventHandler {
     }
   }
 
-  YamlNode make(YamlNode::Kind kind, const YAML::Mark& mark) const {
+  YamlNode make(YamlNode::Kind kind, const YAML::Mark& mark) {
+    last_line_ = mark.line + 1;
     YamlNode node;
     node.kind = kind;
     node.where = locate_(mark.line + 1);
@@ -106,22 +110,48 @@ class TreeBuilder : public YAML::EventHandler {
   YamlNode root_;
   std::vector<YamlNode> open_;
   int documents_ = 0;
+  int last_line_ = 1;
 };
 
 // Removes the quotation at the end of some messages of yaml-cpp, since it may be part of a secret.
 std::string without_quotation(const std::string& message) { return message.substr(0, message.find(':')); }
+
+// yaml-cpp accepts a quoted text that lacks its end if white space is the last of the file, and everything
+// below it would be part of that text. Behind a comment at the end it is an error.
+std::string with_visible_end(std::string_view text) {
+  if (text.ends_with('\n')) return std::string(text) + '#';
+  return std::string(text) + (text.ends_with(' ') || text.ends_with('\t') ? "\n#" : "");
+}
+
+// Whether a line, which counts from 0, has a tab before its first word.
+bool has_tab_in_front(std::string_view text, int line) {
+  for (; line > 0 && !text.empty(); --line)
+    text.remove_prefix(std::min(text.find('\n'), text.size() - 1) + 1);
+  const std::string_view indentation = text.substr(0, text.find_first_not_of(" \t"));
+  return indentation.find('\t') != std::string_view::npos;
+}
+
+std::string explained(const YAML::Exception& error, std::string_view text) {
+  std::string message = without_quotation(error.msg);
+  if (has_tab_in_front(text, error.mark.line)) return message + ", expected spaces in place of the tab";
+  if (message == YAML::ErrorMsg::MAP_VALUE)
+    message += ", expected the indentation of the line above, or quotes around a text with a colon";
+  return message;
+}
 
 }  // namespace
 
 Result<YamlNode, Error> parse_yaml(std::string_view text, const Locate& locate) {
   TreeBuilder builder(locate);
   try {
-    std::istringstream stream{std::string(text)};
+    std::istringstream stream(with_visible_end(text));
     YAML::Parser parser(stream);
     while (parser.HandleNextDocument(builder)) {
     }
   } catch (const YAML::Exception& e) {
-    return Error{locate(e.mark.line + 1), "", "not valid YAML: " + without_quotation(e.msg)};
+    if (e.msg == YAML::ErrorMsg::EOF_IN_SCALAR)
+      return Error{locate(builder.last_line()), "", "not valid YAML: a quoted text here or below has no end"};
+    return Error{locate(e.mark.line + 1), "", "not valid YAML: " + explained(e, text)};
   }
   YamlNode root = builder.take_root();
   if (root.where.empty()) root.where = locate(0);

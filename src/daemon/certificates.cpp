@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "turnpike/signaling/ice_servers.hpp"
+#include "config/config.hpp"
 
 namespace turnpike::daemon {
 namespace {
@@ -59,19 +59,7 @@ Certificates::Loaded Certificates::read(const net::TlsParams& params) const {
 }
 
 std::vector<std::string> Certificates::warnings(WallTime now) const {
-  std::vector<std::string> warnings;
-  for (const net::Certificate& one : *certificates()) {
-    const std::string certificate =
-        one.source() + (one.public_name().empty() ? "" : " for " + one.public_name());
-    if (one.not_after() < now) {
-      warnings.push_back(certificate + ": has expired at " + signaling::to_rfc3339(one.not_after()) +
-                         ", so clients refuse it");
-    } else if (now < one.not_before()) {
-      warnings.push_back(certificate + ": is not valid before " + signaling::to_rfc3339(one.not_before()) +
-                         ", so clients refuse it");
-    }
-  }
-  return warnings;
+  return config::warnings_of(*certificates(), now);
 }
 
 std::optional<Certificates::Loaded> Certificates::read_changes() const {

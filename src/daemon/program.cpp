@@ -1,5 +1,6 @@
 #include "daemon/program.hpp"
 
+#include <algorithm>
 #include <exception>
 #include <iostream>
 #include <memory>
@@ -88,13 +89,13 @@ int serve(const Source& source) {
 
 int check(const Source& source) {
   return with_configuration(source, [](const Prepared& prepared) {
-    for (const std::string& warning : prepared.config.warnings) say("warning: " + warning);
+    const auto warn = [&](const std::string& warning) {
+      say("warning: " + config::add_place(prepared.config.places, warning));
+    };
+    std::ranges::for_each(prepared.config.warnings, warn);
     if (const auto recalled = config::recall_revocations(prepared.config); !recalled.warning.empty())
-      say("warning: " + recalled.warning);
-    if (!prepared.tls) return kDone;
-    for (const std::string& warning : prepared.tls->warnings(relay::read_clocks().wall)) {
-      say("warning: " + warning);
-    }
+      warn(recalled.warning);
+    if (prepared.tls) std::ranges::for_each(prepared.tls->warnings(relay::read_clocks().wall), warn);
     return kDone;
   });
 }

@@ -59,6 +59,8 @@ class PemText {
 void use_chain(SSL_CTX* context, PemText& pem) {
   using X509Ptr = std::unique_ptr<X509, decltype(&X509_free)>;
   const X509Ptr leaf(PEM_read_bio_X509_AUX(pem.bio(), nullptr, nullptr, nullptr), X509_free);
+  if (!leaf && ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE)
+    pem.fail("has no certificate in PEM");
   if (!leaf || SSL_CTX_use_certificate(context, leaf.get()) != 1) pem.fail();
   while (X509* const next = PEM_read_bio_X509(pem.bio(), nullptr, nullptr, nullptr)) {
     if (SSL_CTX_add0_chain_cert(context, next) != 1) {

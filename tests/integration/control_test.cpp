@@ -677,6 +677,24 @@ TEST_CASE("turnpikectl check says all faults, by line", "[integration][control]"
   }
 }
 
+TEST_CASE("both checks warn of a certificate that has expired, with its place", "[integration][control]") {
+  constexpr long kHour = 60 * 60;
+  const Certificate old = make_certificate("DNS:turn.example.org", "a", {-2 * kHour, -kHour});
+  const TemporaryFile certificate(old.certificate);
+  const TemporaryFile key(old.private_key);
+  const TemporaryFile config("tls:\n  certificate: " + certificate.path() + "\n  private_key: " + key.path() +
+                             "\n");
+  const std::vector<std::string> commands[] = {{TURNPIKECTL, "check", config.path()},
+                                               {daemon_path(), "--check", "--config", config.path()}};
+  for (const std::vector<std::string>& command : commands) {
+    Child child(command);
+    CHECK(child.wait() == 0);
+    CHECK_THAT(child.output(),
+               Catch::Contains("warning: " + config.path() + ":2: tls.certificate: " + certificate.path() +
+                               " for turn.example.org: has expired at 20"));
+  }
+}
+
 TEST_CASE("signaling goes on when a reload takes the last secret away", "[integration][control]") {
   const std::string users = "realm: example.org\nauth: {users: {alice: secret}";
   Controlled server(

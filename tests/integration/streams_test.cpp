@@ -420,7 +420,7 @@ TEST_CASE("a certificate that cannot be used keeps it from starting, and --check
     return child.wait() == 0 ? "fine" : child.output();
   };
   CHECK(check(certificate, key) == "fine");
-  CHECK(check(noise, key) == "turnpike: tls.certificate: " + noise.path() + ": no start line\n");
+  CHECK(check(noise, key) == "turnpike: tls.certificate: " + noise.path() + ": has no certificate in PEM\n");
   CHECK(check(certificate, other) ==
         "turnpike: tls.private_key: " + other.path() + ": key values mismatch\n");
 }

@@ -465,7 +465,7 @@ int check(const std::string& config_file, bool json) {
   } else {
     std::vector<std::string> all = config->warnings;
     for (const auto& error : config::find_faults(*config, all)) errors.emplace_back(to_string(error));
-    for (const std::string& warning : all) warnings.emplace_back(warning);
+    for (const std::string& warning : all) warnings.emplace_back(config::add_place(config->places, warning));
   }
   if (json) {
     say_json({{"ok", errors.empty()}, {"errors", errors}, {"warnings", warnings}});

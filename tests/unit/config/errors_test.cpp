@@ -29,7 +29,20 @@ TEST_CASE("a file that cannot be read is an error", "[config]") {
 TEST_CASE("text that is not YAML, or uses more of YAML than a configuration needs, is an error", "[config]") {
   check_all({
       {"realm: x\nlisten: [\n", "t.yaml:3: not valid YAML: end of sequence flow not found"},
-      {"realm: a: b\n", "t.yaml:1: not valid YAML: illegal map value"},
+      {"realm: a: b\n",
+       "t.yaml:1: not valid YAML: illegal map value, expected the indentation of the line above, or quotes "
+       "around a text with a colon"},
+      {"log:\n  level: info\n    format: text\n",
+       "t.yaml:3: not valid YAML: illegal map value, expected the indentation of the line above, or quotes "
+       "around a text with a colon"},
+      {"realm: a\nlog:\n\tlevel: info\n",
+       "t.yaml:3: not valid YAML: illegal map value, expected spaces in place of the tab"},
+      {"workers: 1\nrealm: \"a\npeers: {deny: [192.0.2.1]}\n",
+       "t.yaml:2: not valid YAML: a quoted text here or below has no end"},
+      {"workers: 1\nrealm: 'a\npeers: {deny: [192.0.2.1]}\n \t",
+       "t.yaml:2: not valid YAML: a quoted text here or below has no end"},
+      {"log:\n  - 'a\n", "t.yaml:2: not valid YAML: a quoted text here or below has no end"},
+      {"realm: \"a", "t.yaml:1: not valid YAML: a quoted text here or below has no end"},
       {"realm: \"\\q\"\n", "t.yaml:1: not valid YAML: unknown escape character"},
       {"realm: &r x\n", "t.yaml:1: not valid YAML: anchors are not supported"},
       {"auth: {secrets: [*north]}\n", "t.yaml:1: not valid YAML: the referenced anchor is not defined"},
@@ -40,6 +53,17 @@ TEST_CASE("text that is not YAML, or uses more of YAML than a configuration need
       {"[realm]", "t.yaml:1: expected a map (got a list)"},
       {"? [a]\n: b\n", "t.yaml:1: expected a name as a key (got a list)"},
   });
+}
+
+TEST_CASE("white space at the end of a file is no part of a text", "[config]") {
+  for (const std::string text :
+       {"realm: |-\n  abc\n  ", "realm: |-\n  abc\n\n", "realm: abc \t", "realm: abc\n \t\n", "realm: 'abc' ",
+        "realm: abc\r\n", "realm: abc\n...\n"}) {
+    CAPTURE(text);
+    const auto config = parse(text, "t.yaml");
+    REQUIRE(config.has_value());
+    CHECK(config->realm == "abc");
+  }
 }
 
 TEST_CASE("unknown and duplicate keys are errors", "[config]") {
@@ -56,9 +80,13 @@ TEST_CASE("unknown and duplicate keys are errors", "[config]") {
        "nat_discovery, stun, tls, signaling, admin, cluster, shutdown, offload, log"},
       {"log: {file: x}", "t.yaml:1: log.file: unknown key, expected one of level, format, addresses"},
       {"relay.ports: 1024-2048",
-       "t.yaml:1: relay.ports: unknown key, expected one of realm, workers, listen, relay, auth, clients, "
+       "t.yaml:1: relay.ports: unknown key, expected a line of its own for each part of the name"},
+      {"relay.port: 1024-2048",
+       "t.yaml:1: relay.port: unknown key, expected one of realm, workers, listen, relay, auth, clients, "
        "peers, "
        "limits, nat_discovery, stun, tls, signaling, admin, cluster, shutdown, offload, log"},
+      {"relay: {batching.delay: 0}",
+       "t.yaml:1: relay.batching.delay: unknown key, expected a line of its own for each part of the name"},
       {"\"a\\nb\": 1",
        "t.yaml:1: a\\u{a}b: unknown key, expected one of realm, workers, listen, relay, auth, clients, "
        "peers, "
@@ -175,18 +203,20 @@ TEST_CASE("listeners have errors", "[config]") {
        "t.yaml:4: listen[2]: expected an address and port that listen[0] does not take (got "
        "tls://127.0.0.1:1)"},
       {"listen: [tls://0.0.0.0:1]",
-       "t.yaml:1: listen: tls:// needs tls.certificate\nt.yaml:1: listen: tls:// needs tls.private_key"},
+       "t.yaml:1: listen[0]: tls:// needs tls.certificate\nt.yaml:1: listen[0]: tls:// needs "
+       "tls.private_key"},
       {"tls: {certificate: /etc/passwd}\nlisten:\n- tls://0.0.0.0:1",
-       "t.yaml:1: tls: certificate needs private_key\nt.yaml:2: listen: tls:// needs tls.private_key"},
+       "t.yaml:1: tls: certificate needs private_key\nt.yaml:3: listen[0]: tls:// needs tls.private_key"},
       {"listen: [tcp://0.0.0.0:8080]\nsignaling:\n  access: open\n  listen: http://127.0.0.1:8080",
        "t.yaml:4: signaling.listen: listens where listen[0] does: expected another address or port"},
       {"listen: ['tcp://[::1]:8080', tcp://127.0.0.1:8080]\nsignaling: {listen: ['http://[::]:8080'], "
        "access: open}",
        "t.yaml:2: signaling.listen: listens where listen[0] does: expected another address or port"},
       {"listen: [dtls://0.0.0.0:1]",
-       "t.yaml:1: listen: dtls:// needs tls.certificate\nt.yaml:1: listen: dtls:// needs tls.private_key"},
+       "t.yaml:1: listen[0]: dtls:// needs tls.certificate\nt.yaml:1: listen[0]: dtls:// needs "
+       "tls.private_key"},
       {"tls: {private_key: /etc/passwd}\nlisten:\n- dtls://0.0.0.0:1",
-       "t.yaml:1: tls: private_key needs certificate\nt.yaml:2: listen: dtls:// needs tls.certificate"},
+       "t.yaml:1: tls: private_key needs certificate\nt.yaml:3: listen[0]: dtls:// needs tls.certificate"},
       {"tls: {certificate: /etc/passwd, private_key: /etc/passwd}\nlisten: [udp://0.0.0.0:1, "
        "dtls://127.0.0.1:1]",
        "t.yaml:2: listen[1]: expected an address and port that listen[0] does not take (got "
@@ -425,9 +455,7 @@ TEST_CASE("credentials are refused without being shown", "[config]") {
        "(got a "
        "text that is not shown here)"},
       {"auth: {secrets: [{north: hunter2}]}",
-       "t.yaml:1: auth.secrets[0]: expected a secret of at least 8 characters, better 16 or more, without "
-       "control characters "
-       "(got a map)"},
+       "t.yaml:1: auth.secrets[0]: expected a secret, or {file: PATH} or {env: NAME} (got a map)"},
       {"auth: {secrets:hunter2}",
        "t.yaml:1: auth: unknown key, expected one of users, secrets, database, third_party, nonce_lifetime, "
        "strict_expiry"},

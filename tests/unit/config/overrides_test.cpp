@@ -76,7 +76,9 @@ TEST_CASE("a wrong override is named instead of a line", "[config]") {
       {"signaling={token_secrets: [0123456789abcdef], lists_rooms: true}",
        "--set signaling=...: signaling.lists_rooms: unknown key, did you mean "
        "signaling.list_rooms?"},
-      {"realm=a\nb: c", "--set realm=a\\u{a}b: c: not valid YAML: illegal map value"},
+      {"realm=a\nb: c",
+       "--set realm=a\\u{a}b: c: not valid YAML: illegal map value, expected the indentation of the line "
+       "above, or quotes around a text with a colon"},
       {"auth.database=x",
        "--set auth.database=...: auth.database: expected sqlite: and an absolute path, in an existing folder "
        "(got "

@@ -309,5 +309,32 @@ TEST_CASE("there may be several certificates", "[config]") {
         "t.yaml:1: tls: certificate needs private_key");
 }
 
+// Becomes somebody who has no rights, if the tests run as root.
+class NoRights {
+ public:
+  NoRights() { change(was_root_ ? kNobody : geteuid()); }
+  ~NoRights() { change(was_root_ ? 0 : geteuid()); }
+  NoRights(const NoRights&) = delete;
+  NoRights& operator=(const NoRights&) = delete;
+
+ private:
+  static constexpr uid_t kNobody = 65534;
+  static void change(uid_t user) { REQUIRE(seteuid(user) == 0); }
+  const bool was_root_ = geteuid() == 0;
+};
+
+TEST_CASE("a folder for the page that cannot be entered is refused", "[config]") {
+  std::string folder = "/tmp/turnpike-folder-XXXXXX";
+  REQUIRE(mkdtemp(folder.data()));
+  REQUIRE(chmod(folder.c_str(), 0600) == 0);
+  std::string said;
+  {
+    const NoRights nobody;
+    said = outcome("signaling: {root: " + folder + "}");
+  }
+  CHECK(rmdir(folder.c_str()) == 0);
+  CHECK(said == "t.yaml:1: signaling.root: folder " + folder + " cannot be entered: Permission denied");
+}
+
 }  // namespace
 }  // namespace turnpike::config

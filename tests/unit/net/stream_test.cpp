@@ -799,7 +799,8 @@ TEST_CASE("what is wrong with a certificate is said with the file's name", "[str
     }
   };
   CHECK(problem("certificate.pem", "key.pem").empty());
-  CHECK(problem("noise.pem", "key.pem") == "tls.certificate: " + files["noise.pem"] + ": no start line");
+  CHECK(problem("noise.pem", "key.pem") ==
+        "tls.certificate: " + files["noise.pem"] + ": has no certificate in PEM");
   CHECK(problem("certificate.pem", "noise.pem").starts_with("tls.private_key: " + files["noise.pem"] + ": "));
   CHECK(problem("certificate.pem", "other.pem") ==
         "tls.private_key: " + files["other.pem"] + ": key values mismatch");
