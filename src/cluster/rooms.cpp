@@ -14,6 +14,7 @@ using Command = RedisConnection::Command;
 using signaling::MemberId;
 using signaling::Outgoing;
 using signaling::Presence;
+using Warning = RoomLog::Warning;
 
 constexpr std::chrono::seconds kTick{1};
 constexpr std::size_t kPairsAtOnce = 100;    // members in one command
@@ -63,12 +64,9 @@ signaling::ClusterParams hub_params(const Params& params, std::string_view run) 
 
 Rooms::Rooms(boost::asio::io_context& io, const Params& params, std::string run, signaling::Hub& hub,
              Hooks hooks)
-    : prefix_(params.prefix + ":"),
-      rooms_channel_(prefix_ + "rooms"),
-      own_name_(params.node),
-      run_(std::move(run)),
-      hub_(hub),
-      hooks_(std::move(hooks)),
+    : own_(params, std::move(run), std::move(hooks.clock)),
+      log_(own_, std::move(hooks.info), std::move(hooks.warn), counters_.refused),
+      local_(hub, std::move(hooks.deliver)),
       seal_(params.secrets),
       commands_(io, params, command_handlers()),
       listener_(io, params, listener_handlers()),
@@ -94,8 +92,8 @@ RedisConnection::Handlers Rooms::command_handlers() {
           .down = [this](const std::string& why) { on_lost(why); },
           .refused =
               [this](const std::string& error) {
-                if (!take_due_warning(Warning::command)) return;
-                hooks_.warn("cluster: Redis refuses a command: " + error);
+                if (!log_.take_due_warning(Warning::command)) return;
+                log_.warn("cluster: Redis refuses a command: " + error);
               },
           .message = [](std::string_view, std::string_view) {}};
 }
@@ -115,8 +113,8 @@ RedisConnection::Handlers Rooms::listener_handlers() {
 
 // Redis may refuse it, to a user whom it lets do everything else; see tick().
 void Rooms::subscribe() {
-  subscribe_at_ = hooks_.clock().steady + kInterval;
-  const std::vector<std::string> channels{rooms_channel_, channel_of(own_name_)};
+  subscribe_at_ = own_.clock().steady + kInterval;
+  const std::vector<std::string> channels{own_.rooms_channel, own_.channel_of(own_.name)};
   const auto missing = std::make_shared<std::size_t>(channels.size());
   for (const std::string& channel : channels) {
     listener_.send({"SUBSCRIBE", channel}, [this, missing](const redisReply* reply) {
@@ -133,10 +131,10 @@ void Rooms::on_lost(const std::string& why) {
   if (linked_) {
     ++counters_.disconnected;
     unlink();
-    take_due_warning(Warning::unreachable);
-    hooks_.warn("cluster: Redis is away (" + why + "): rooms go on among the members of this node");
-  } else if (take_due_warning(Warning::unreachable)) {
-    hooks_.warn("cluster: Redis cannot be reached: " + why);
+    log_.take_due_warning(Warning::unreachable);
+    log_.warn("cluster: Redis is away (" + why + "): rooms go on among the members of this node");
+  } else if (log_.take_due_warning(Warning::unreachable)) {
+    log_.warn("cluster: Redis cannot be reached: " + why);
   }
 }
 
@@ -147,20 +145,19 @@ void Rooms::unlink() {
 }
 
 bool Rooms::can_link() const {
-  return !linked_ && !stopped_ && is_listening_ && commands_.is_up() &&
-         hooks_.clock().steady >= paused_until_;
+  return !linked_ && !stopped_ && is_listening_ && commands_.is_up() && own_.clock().steady >= paused_until_;
 }
 
 // Nobody else hears this word, and its echo leads to on_linked().
 void Rooms::try_to_link() {
-  if (can_link()) say_with_echo(channel_of(own_name_), RoomMessage::Kind::alive);
+  if (can_link()) say_with_echo(own_.channel_of(own_.name), RoomMessage::Kind::alive);
 }
 
 void Rooms::on_linked() {
   linked_ = true;
   is_connected_ = 1;
-  linked_since_ = own_message_heard_ = hooks_.clock().steady;
-  hooks_.info("cluster: Redis is there, and this is node " + own_name_);
+  linked_since_ = own_message_heard_ = own_.clock().steady;
+  log_.info("cluster: Redis is there, and this is node " + own_.name);
   if (!std::exchange(has_read_former_run_, true)) {
     read_former_run();
   } else {
@@ -171,19 +168,19 @@ void Rooms::on_linked() {
 // A node that was restarted reads from Redis who its members were, so that they can come back to it.
 void Rooms::read_former_run() {
   writing_.emplace(false);
-  scan(own_name_, [this](const std::shared_ptr<Snapshot>& former) {
+  scan(own_.name, [this](const std::shared_ptr<Snapshot>& former) {
     if (!former && !commands_.is_up()) {
       has_read_former_run_ = false;  // nor may it be written over
       return;
     }
-    if (former && former->run != run_) {
+    if (former && former->run != own_.run) {
       const signaling::NodeNumber number = ++last_number_;
-      formers_.push_back({number, hooks_.clock().steady + kMaxSilence});
-      for (const auto& [id, presence] : former->members) hub_.update(number, presence, out_);
-      deliver();
+      formers_.push_back({number, own_.clock().steady + kMaxSilence});
+      for (const auto& [id, presence] : former->members) local_.update(number, presence);
+      local_.deliver();
     }
     if (!writing_) return;
-    writing_->left = hub_.presences();
+    writing_->left = local_.hub().presences();
     write_portion();
   });
 }
@@ -191,9 +188,9 @@ void Rooms::read_former_run() {
 // --- Messages to other nodes
 
 void Rooms::publish(const std::string& channel, RoomMessage message, RedisConnection::Answer answer) {
-  message.node = own_name_;
-  message.run = run_;
-  if (message.number == 0) message.number = numbers_.next(hooks_.clock().wall);
+  message.node = own_.name;
+  message.run = own_.run;
+  if (message.number == 0) message.number = numbers_.next(own_.clock().wall);
   message.sequence = sequence_;
   const std::string text = seal_.seal(channel, to_json(message));
   if (message.kind == RoomMessage::Kind::said && !admit(text)) return;
@@ -208,12 +205,12 @@ bool Rooms::admit(const std::string& text) {
 }
 
 void Rooms::say_alive(RoomMessage::Kind kind) {
-  next_alive_ = hooks_.clock().steady + kInterval;
-  say_with_echo(rooms_channel_, kind);
+  next_alive_ = own_.clock().steady + kInterval;
+  say_with_echo(own_.rooms_channel, kind);
 }
 
 void Rooms::say_with_echo(const std::string& channel, RoomMessage::Kind kind) {
-  const std::uint64_t number = numbers_.next(hooks_.clock().wall);
+  const std::uint64_t number = numbers_.next(own_.clock().wall);
   echo_.send(number);
   publish(channel, {.kind = kind, .node = {}, .run = {}, .number = number},
           [this, number](const redisReply* reply) {
@@ -222,7 +219,7 @@ void Rooms::say_with_echo(const std::string& channel, RoomMessage::Kind kind) {
 }
 
 std::vector<Command> Rooms::member_commands(const std::map<MemberId, Presence>& presences) {
-  const std::string key = members_key(own_name_);
+  const std::string key = own_.members_key(own_.name);
   std::vector<Command> commands;
   Command gone{"HDEL", key};
   Command set{"HSET", key};
@@ -237,7 +234,7 @@ std::vector<Command> Rooms::member_commands(const std::map<MemberId, Presence>& 
       gone.push_back(field);
     } else {
       set.push_back(field);
-      set.push_back(seal_.seal(key + field + run_, to_json(presence)));
+      set.push_back(seal_.seal(key + field + own_.run, to_json(presence)));
     }
     if (set.size() >= 2 * kPairsAtOnce) flush(set);
   }
@@ -248,8 +245,8 @@ std::vector<Command> Rooms::member_commands(const std::map<MemberId, Presence>& 
 
 // The text is "RUN:12".
 Command Rooms::state_command(std::string_view field, std::uint64_t sequence) {
-  const std::string key = members_key(own_name_);
-  const std::string text = run_ + ":" + std::to_string(sequence);
+  const std::string key = own_.members_key(own_.name);
+  const std::string text = own_.run + ":" + std::to_string(sequence);
   return {"HSET", key, std::string(field), seal_.seal(key + std::string(field), text)};
 }
 
@@ -257,7 +254,7 @@ void Rooms::write_all(bool was_away) {
   if (!linked_ || writing_) return;
   is_unwritten_ = false;
   writing_.emplace(was_away);
-  writing_->left = hub_.presences();
+  writing_->left = local_.hub().presences();
   looked_until_ = "0";
   write_portion();
 }
@@ -272,7 +269,7 @@ void Rooms::write_portion() {
     members.push_back(presence.id);
     portion.emplace(presence.id, std::move(presence));
   }
-  const std::string key = members_key(own_name_);
+  const std::string key = own_.members_key(own_.name);
   std::vector<Command> commands = member_commands(portion);
   if (!std::exchange(writing_->begun, true)) commands.insert(commands.begin(), {"DEL", key});
   writing_->is_last = writing_->left.empty();
@@ -312,15 +309,15 @@ void Rooms::on_all_written(bool is_written) {
 void Rooms::check_own_members() {
   if (writing_) return;
   const auto verify = [this, sequence = sequence_,
-                       members = hub_.count_presences()](const redisReply* reply) {
-    const SteadyTime now = hooks_.clock().steady;
+                       members = local_.hub().count_presences()](const redisReply* reply) {
+    const SteadyTime now = own_.clock().steady;
     if (!reply || writing_ || (is_done(reply) && verify_own_members(*reply, sequence, members)) ||
         now < rewrite_at_)
       return;
     rewrite_at_ = now + kBetweenRewrites;
     write_all(false);
   };
-  const std::string key = members_key(own_name_);
+  const std::string key = own_.members_key(own_.name);
   commands_.send_together(
       {{"HMGET", key, kWhole, kState}, {"HLEN", key}, {"HSCAN", key, looked_until_, "COUNT", kFieldsAtOnce}},
       verify);
@@ -334,7 +331,7 @@ bool Rooms::verify_own_members(const redisReply& replies, std::uint64_t sequence
   if (states.type != REDIS_REPLY_ARRAY || states.elements != 2 || !is_portion(portion)) return false;
   looked_until_ = *text_of(portion.element[0]);
   const auto is_at = [&](std::string_view field, const redisReply* reply, std::uint64_t number) {
-    return open_state(own_name_, field, reply) == run_ + ":" + std::to_string(number);
+    return open_state(own_.name, field, reply) == own_.run + ":" + std::to_string(number);
   };
   return is_at(kWhole, states.element[0], whole_sequence_) && is_at(kState, states.element[1], sequence) &&
          count.type == REDIS_REPLY_INTEGER && static_cast<std::size_t>(count.integer) == members + 2 &&
@@ -343,18 +340,18 @@ bool Rooms::verify_own_members(const redisReply& replies, std::uint64_t sequence
 
 // `is_latest` means that no member has changed since the portion was requested.
 bool Rooms::verify_own_portion(const redisReply& fields, bool is_latest) {
-  const std::string key = members_key(own_name_);
+  const std::string key = own_.members_key(own_.name);
   for (std::size_t i = 0; i + 1 < fields.elements; i += 2) {
     const std::string field(text_of(fields.element[i]).value_or(""));
     if (field == kState || field == kWhole) continue;
-    const auto text = seal_.open(key + field + run_, text_of(fields.element[i + 1]).value_or(""));
+    const auto text = seal_.open(key + field + own_.run, text_of(fields.element[i + 1]).value_or(""));
     const std::optional<Presence> written = text ? parse_presence(*text) : std::nullopt;
     if (!written || written->id.to_string() != field) {
-      refuse(key);
+      log_.refuse(key);
       return false;
     }
     if (!is_latest) continue;
-    const std::optional<Presence> known = hub_.presence(written->id);
+    const std::optional<Presence> known = local_.hub().presence(written->id);
     if (!known || known->version != written->version) return false;
   }
   return true;
@@ -379,20 +376,20 @@ void Rooms::write_changes(std::vector<Presence> changes) {
     ++sequence_;
     std::vector<Command> commands = member_commands(latest);
     commands.push_back(state_command(kState, sequence_));
-    commands.push_back({"PEXPIRE", members_key(own_name_), kMembersLive});
+    commands.push_back({"PEXPIRE", own_.members_key(own_.name), kMembersLive});
     commands_.send_together(commands, [this](const redisReply* reply) {
       if (reply && !is_done(reply)) is_unwritten_ = true;
     });
     // Nodes that listen do not need the hash, so the changes are published even when Redis stores no more.
-    publish(rooms_channel_, std::move(message));
+    publish(own_.rooms_channel, std::move(message));
   }
 }
 
 void Rooms::send_to_nodes() {
   if (stopped_) return;
-  write_changes(hub_.take_changes());
-  for (const Outgoing& message : hub_.take_outgoing()) send(message);
-  for (const MemberId& member : hub_.take_arrived()) fetch_missed(member);
+  write_changes(local_.take_changes());
+  for (const Outgoing& message : local_.take_outgoing()) send(message);
+  for (const MemberId& member : local_.take_arrived()) fetch_missed(member);
 }
 
 const std::string* Rooms::name_of(signaling::NodeNumber number) const {
@@ -411,11 +408,11 @@ void Rooms::send(const Outgoing& message) {
                    .run = {},
                    .said = message};
   if (!message.event) {
-    const std::string* origin = message.origin == signaling::kThisNode ? &own_name_ : name_of(message.origin);
+    const std::string* origin = message.origin == signaling::kThisNode ? &own_.name : name_of(message.origin);
     if (!origin) return;
     text.origin = *origin;
   }
-  publish(channel_of(*name), std::move(text), [this, message](const redisReply* reply) {
+  publish(own_.channel_of(*name), std::move(text), [this, message](const redisReply* reply) {
     if (!reply || reply->type != REDIS_REPLY_INTEGER) {
       ++counters_.dropped;
     } else if (reply->integer == 0) {
@@ -446,7 +443,7 @@ void Rooms::send_waiting() {
 // arrives. See Hub::has_company_here.
 void Rooms::redirect(const Outgoing& message) {
   for (const MemberId& member : message.to) {
-    const auto node = hub_.node_of(member);
+    const auto node = local_.hub().node_of(member);
     if (!node) continue;
     const bool is_here = node == signaling::kThisNode;
     const bool is_elsewhere = !is_here && node != message.node && name_of(*node);
@@ -454,22 +451,22 @@ void Rooms::redirect(const Outgoing& message) {
     one.node = *node;
     one.to = {member};
     one.forwarded = message.event ? message.forwarded + 1 : 0;
-    if (is_elsewhere && (!message.event || !hub_.has_company_here(member))) {
+    if (is_elsewhere && (!message.event || !local_.hub().has_company_here(member))) {
       send(one);
     } else if (message.event) {
       keep(member, message.event);
     } else if (is_here) {
-      fetch_missed(member, [this, one] { hub_.receive(one, out_); });
+      fetch_missed(member, [this, one] { local_.receive(one); });
     }
   }
 }
 
 // Keeps an event for a member that may come back to another node.
 void Rooms::keep(const MemberId& member, const std::shared_ptr<const signaling::Event>& event) {
-  const std::string key = prefix_ + "missed:" + member.to_string();
+  const std::string key = own_.missed_key(member);
   const std::string octets_key = key + ":octets";
   const std::string text =
-      seal_.seal(key, to_json(KeptEvent{own_name_, numbers_.next(hooks_.clock().wall), event}));
+      seal_.seal(key, to_json(KeptEvent{own_.name, numbers_.next(own_.clock().wall), event}));
   if (!admit(text)) return;
   ++counters_.kept;
   const auto check = [this, member, key, octets_key](const redisReply* reply) {
@@ -480,8 +477,8 @@ void Rooms::keep(const MemberId& member, const std::shared_ptr<const signaling::
     };
     if (!is_beyond(0, kMaxMissed) && !is_beyond(1, kMaxMissedOctets)) return;
     commands_.send({"UNLINK", key, octets_key});
-    hub_.give_up(member, out_);
-    deliver();
+    local_.give_up(member);
+    local_.deliver();
   };
   commands_.send_together({{"RPUSH", key, text},
                            {"INCRBY", octets_key, std::to_string(event->message.size())},
@@ -491,7 +488,7 @@ void Rooms::keep(const MemberId& member, const std::shared_ptr<const signaling::
 }
 
 void Rooms::fetch_missed(const MemberId& member, std::function<void()> then) {
-  const std::string key = prefix_ + "missed:" + member.to_string();
+  const std::string key = own_.missed_key(member);
   const auto take = [this, key, member, then = std::move(then)](const redisReply* reply) {
     const bool is_list = reply && reply->type == REDIS_REPLY_ARRAY && reply->elements == 2 &&
                          reply->element[0]->type == REDIS_REPLY_ARRAY;
@@ -500,16 +497,16 @@ void Rooms::fetch_missed(const MemberId& member, std::function<void()> then) {
       const auto sealed = text_of(reply->element[0]->element[i]);
       const auto text = sealed ? seal_.open(key, *sealed) : std::nullopt;
       const auto kept = text ? parse_kept_event(*text) : std::nullopt;
-      const WallTime now = hooks_.clock().wall;
+      const WallTime now = own_.clock().wall;
       if (!kept || !is_recent(kept->number, now) || !taken.emplace(kept->node, kept->number).second) {
-        refuse(key);
+        log_.refuse(key);
         continue;
       }
-      const bool is_here = hub_.node_of(member) == signaling::kThisNode;
-      hub_.receive({.to = {member}, .event = kept->event, .forwarded = is_here ? 1U : 0U}, out_);
+      const bool is_here = local_.hub().node_of(member) == signaling::kThisNode;
+      local_.receive({.to = {member}, .event = kept->event, .forwarded = is_here ? 1U : 0U});
     }
     if (then) then();
-    if (!stopped_) deliver();
+    if (!stopped_) local_.deliver();
   };
   commands_.send_together({{"LRANGE", key, std::to_string(-static_cast<long>(kMaxMissed)), "-1"},
                            {"UNLINK", key, key + ":octets"}},
@@ -519,25 +516,25 @@ void Rooms::fetch_missed(const MemberId& member, std::function<void()> then) {
 // --- Messages from other nodes
 
 void Rooms::on_message(std::string_view channel, std::string_view payload) {
-  if (payload.size() > RedisConnection::kMaxWaiting) return refuse(channel);  // no node can have sent it
+  if (payload.size() > RedisConnection::kMaxWaiting) return log_.refuse(channel);  // no node can have sent it
   const auto text = seal_.open(channel, payload);
   std::optional<RoomMessage> message = text ? parse_room_message(*text) : std::nullopt;
-  if (!message) return refuse(channel);
+  if (!message) return log_.refuse(channel);
   ++counters_.received;
-  const SteadyTime now = hooks_.clock().steady;
-  if (message->node == own_name_) {
-    if (message->run == run_) {
+  const SteadyTime now = own_.clock().steady;
+  if (message->node == own_.name) {
+    if (message->run == own_.run) {
       own_message_heard_ = now;
       if (echo_.hear(message->number) && can_link()) on_linked();
     }
-    const bool is_now = Freshness::is_timely(message->number, hooks_.clock().wall);
-    if (message->run > run_ && is_now) pause_for_namesake();
+    const bool is_now = Freshness::is_timely(message->number, own_.clock().wall);
+    if (message->run > own_.run && is_now) pause_for_namesake();
     return;
   }
   if (now < paused_until_) return;
   if (!nodes_.contains(message->node) && nodes_.size() >= kMaxNodes) {
-    refuse(Warning::ignored, "the cluster has more than " + std::to_string(kMaxNodes + 1) +
-                                 " nodes: messages of node " + message->node + " are ignored");
+    log_.refuse(Warning::ignored, "the cluster has more than " + std::to_string(kMaxNodes + 1) +
+                                      " nodes: messages of node " + message->node + " are ignored");
     return;
   }
   if (!accept(*message)) return;
@@ -549,35 +546,36 @@ void Rooms::on_message(std::string_view channel, std::string_view payload) {
   if (was_away) say_alive(RoomMessage::Kind::alive);
   send_waiting();
   handle_message(node, std::move(*message), payload.size());
-  deliver();
+  local_.deliver();
 }
 
 bool Rooms::accept(const RoomMessage& message) {
-  switch (freshness_.accept(message.node, message.run, message.number, hooks_.clock().wall)) {
+  switch (freshness_.accept(message.node, message.run, message.number, own_.clock().wall)) {
     case Freshness::Verdict::fresh: return true;
     case Freshness::Verdict::repeated:
-      return refuse(Warning::ignored,
-                    "an old message of node " + message.node + " was sent again: it is ignored");
+      return log_.refuse(Warning::ignored,
+                         "an old message of node " + message.node + " was sent again: it is ignored");
     case Freshness::Verdict::superseded:
-      return refuse(
+      return log_.refuse(
           Warning::same_name,
           "two servers are node " + message.node +
               ": the one that was started first is ignored. Each server needs its own cluster.node");
     case Freshness::Verdict::untimely: break;
   }
-  return refuse(Warning::untimely, "a message of node " + message.node +
-                                       " has a wrong time: it was sent again, or the clocks of the two nodes "
-                                       "differ by more than a minute. It is ignored");
+  return log_.refuse(Warning::untimely,
+                     "a message of node " + message.node +
+                         " has a wrong time: it was sent again, or the clocks of the two nodes "
+                         "differ by more than a minute. It is ignored");
 }
 
 // The other nodes accept the server that was started later, so this one pauses.
 void Rooms::pause_for_namesake() {
-  paused_until_ = hooks_.clock().steady + 2 * Freshness::kMaxSkew;
+  paused_until_ = own_.clock().steady + 2 * Freshness::kMaxSkew;
   if (linked_) unlink();
-  if (!take_due_warning(Warning::same_name)) return;
-  hooks_.warn("cluster: another server is node " + own_name_ +
-              " too, and was started later: the rooms of this server go on with its own members only. Each "
-              "server needs its own cluster.node");
+  if (!log_.take_due_warning(Warning::same_name)) return;
+  log_.warn("cluster: another server is node " + own_.name +
+            " too, and was started later: the rooms of this server go on with its own members only. Each "
+            "server needs its own cluster.node");
 }
 
 // Returns the node that the message is from. It is a new node when the name is new, or belonged to another
@@ -586,9 +584,9 @@ Rooms::Node& Rooms::find_or_add_node(const RoomMessage& message) {
   Node& node = nodes_[message.node];
   if (node.run == message.run) return node;
   if (node.number == signaling::kThisNode) {
-    hooks_.info("cluster: node " + message.node + " is there");
+    log_.info("cluster: node " + message.node + " is there");
   } else {
-    hooks_.info("cluster: node " + message.node + " has restarted");
+    log_.info("cluster: node " + message.node + " has restarted");
     formers_.push_back({node.number, node.heard + kMaxSilence});
     if (formers_.size() > kMaxRunsAtOnce) formers_.front().until = {};
   }
@@ -603,15 +601,15 @@ Rooms::Node& Rooms::find_or_add_node(const RoomMessage& message) {
 // messages before it could not either, and were kept in Redis, so they are fetched first.
 void Rooms::handle_mark(const Node& node, RoomMessage message) {
   const auto origin = nodes_.find(message.origin);
-  if (origin == nodes_.end() && message.origin != own_name_) return;
+  if (origin == nodes_.end() && message.origin != own_.name) return;
   message.said.origin = origin == nodes_.end() ? signaling::kThisNode : origin->second.number;
   for (const MemberId& member : message.said.to) {
     Outgoing mark = message.said;
     mark.to = {member};
-    if (mark.origin == node.number && hub_.node_of(member) == signaling::kThisNode) {
-      fetch_missed(member, [this, mark] { hub_.receive(mark, out_); });
+    if (mark.origin == node.number && local_.hub().node_of(member) == signaling::kThisNode) {
+      fetch_missed(member, [this, mark] { local_.receive(mark); });
     } else {
-      hub_.receive(mark, out_);
+      local_.receive(mark);
     }
   }
 }
@@ -628,15 +626,15 @@ void Rooms::handle_message(Node& node, RoomMessage message, std::size_t octets) 
     node.backlog.push_back(std::move(message));
     return;
   }
-  if (message.kind == RoomMessage::Kind::said) return hub_.receive(message.said, out_);
+  if (message.kind == RoomMessage::Kind::said) return local_.receive(message.said);
   if (message.kind == RoomMessage::Kind::mark) return handle_mark(node, std::move(message));
   if (message.sequence <= node.sequence) return;
   if (message.kind == RoomMessage::Kind::changes && message.sequence == node.sequence + 1) {
     node.sequence = message.sequence;
-    for (const Presence& presence : message.changes) hub_.update(node.number, presence, out_);
+    for (const Presence& presence : message.changes) local_.update(node.number, presence);
     return;
   }
-  if (hooks_.clock().steady < node.read_again_at) return;
+  if (own_.clock().steady < node.read_again_at) return;
   node.reading = true;
   read_members(message.node);
 }
@@ -657,9 +655,9 @@ void Rooms::on_members(const std::string& name, const std::shared_ptr<Snapshot>&
     node.sequence = snapshot->sequence;
     std::vector<Presence> members;
     for (auto& [id, presence] : snapshot->members) members.push_back(std::move(presence));
-    hub_.replace(node.number, members, out_);
+    local_.replace(node.number, members);
   } else {
-    node.read_again_at = hooks_.clock().steady + kTick;
+    node.read_again_at = own_.clock().steady + kTick;
   }
   node.backlog_octets = 0;
   for (RoomMessage& message : std::exchange(node.backlog, {})) handle_message(node, std::move(message), 0);
@@ -667,11 +665,11 @@ void Rooms::on_members(const std::string& name, const std::shared_ptr<Snapshot>&
     node.reading = true;
     read_members(name);
   }
-  deliver();
+  local_.deliver();
 }
 
 void Rooms::scan(const std::string& name, const WhenRead& when_read) {
-  const std::string key = members_key(name);
+  const std::string key = own_.members_key(name);
   const auto begin = [this, name, when_read](const redisReply* reply) {
     const auto snapshot = std::make_shared<Snapshot>();
     const bool is_right = is_done(reply) && reply->elements == 2 &&
@@ -690,7 +688,7 @@ void Rooms::scan(const std::string& name, const WhenRead& when_read) {
 // backlog.
 void Rooms::continue_scan(const std::string& name, const std::shared_ptr<Snapshot>& snapshot,
                           const std::string& cursor, const WhenRead& when_read) {
-  const std::string key = members_key(name);
+  const std::string key = own_.members_key(name);
   if (cursor != "0") {
     commands_.send({"HSCAN", key, cursor, "COUNT", kFieldsAtOnce},
                    [this, name, snapshot, when_read](const redisReply* reply) {
@@ -722,15 +720,15 @@ std::optional<std::string_view> Rooms::open_state(const std::string& name, std::
                                                   const redisReply* reply) {
   const auto sealed = text_of(reply);
   if (!sealed) return std::nullopt;  // the node has not written it yet, or Redis has lost it
-  const auto text = seal_.open(members_key(name) + std::string(field), *sealed);
-  if (!text) refuse(members_key(name));
+  const auto text = seal_.open(own_.members_key(name) + std::string(field), *sealed);
+  if (!text) log_.refuse(own_.members_key(name));
   return text;
 }
 
 // Returns whether the reply is a portion, even when some of its fields are wrong.
 bool Rooms::read_portion(const std::string& name, Snapshot& snapshot, const redisReply& portion) {
   if (!is_portion(portion)) return false;
-  const std::string key = members_key(name);
+  const std::string key = own_.members_key(name);
   const redisReply& fields = *portion.element[1];
   for (std::size_t i = 0; i + 1 < fields.elements; i += 2) {
     const std::string field(text_of(fields.element[i]).value_or(""));
@@ -739,7 +737,7 @@ bool Rooms::read_portion(const std::string& name, Snapshot& snapshot, const redi
     const auto text = seal_.open(key + field + snapshot.run, sealed);
     std::optional<Presence> presence = text ? parse_presence(*text) : std::nullopt;
     if (!presence || presence->id.to_string() != field) {
-      refuse(key);
+      log_.refuse(key);
       continue;
     }
     const auto [known, is_new] = snapshot.members.try_emplace(presence->id, *presence);
@@ -750,25 +748,6 @@ bool Rooms::read_portion(const std::string& name, Snapshot& snapshot, const redi
   return snapshot.read <= kMaxFields;
 }
 
-void Rooms::refuse(std::string_view key) {
-  refuse(Warning::ignored, "the text at " + std::string(key) +
-                               " in Redis is not signed with our secret, or is malformed: it is ignored");
-}
-
-bool Rooms::refuse(Warning kind, const std::string& why) {
-  ++counters_.refused;
-  if (take_due_warning(kind)) hooks_.warn("cluster: " + why);
-  return false;
-}
-
-bool Rooms::take_due_warning(Warning kind) {
-  SteadyTime& next = next_warning_[static_cast<std::size_t>(kind)];
-  const SteadyTime now = hooks_.clock().steady;
-  if (now < next) return false;
-  next = now + kBetweenWarnings;
-  return true;
-}
-
 // --- Time
 
 void Rooms::tick() {
@@ -776,19 +755,19 @@ void Rooms::tick() {
   timer_.async_wait([this](const boost::system::error_code& error) {
     if (error || stopped_) return;
     if (linked_) {
-      const SteadyTime now = hooks_.clock().steady;
+      const SteadyTime now = own_.clock().steady;
       listener_.send({"PING"});  // the connection ends when Redis does not answer
       if (now >= next_alive_) {
         say_alive(RoomMessage::Kind::alive);
-        const std::string key = members_key(own_name_);
+        const std::string key = own_.members_key(own_.name);
         commands_.send({"PEXPIRE", key, kMembersLive});
         check_own_members();
         if (is_unwritten_) write_all(false);
-        freshness_.forget_old(hooks_.clock().wall);
+        freshness_.forget_old(own_.clock().wall);
       }
       drop_silent_nodes(now);
     } else {
-      if (listener_.is_up() && !is_listening_ && hooks_.clock().steady >= subscribe_at_) subscribe();
+      if (listener_.is_up() && !is_listening_ && own_.clock().steady >= subscribe_at_) subscribe();
       try_to_link();
     }
     if (echo_.count_look()) start_anew();
@@ -800,7 +779,7 @@ void Rooms::tick() {
 void Rooms::start_anew() {
   const std::string why(Echo::kMissing);
   // So that this reason is reported, whatever was reported before.
-  if (take_due_warning(Warning::echo)) next_warning_[static_cast<std::size_t>(Warning::unreachable)] = {};
+  if (log_.take_due_warning(Warning::echo)) log_.make_due(Warning::unreachable);
   listener_.start_anew(why);
   commands_.start_anew(why);
 }
@@ -813,20 +792,18 @@ void Rooms::drop_silent_nodes(SteadyTime now) {
       ++it;
       continue;
     }
-    hooks_.warn("cluster: node " + it->first + " is gone");
-    hub_.on_node_gone(node.number, hooks_.clock(), out_);
+    log_.warn("cluster: node " + it->first + " is gone");
+    local_.on_node_gone(node.number, own_.clock());
     it = nodes_.erase(it);
   }
   std::erase_if(formers_, [&](const Former& former) {
     if (now < former.until) return false;
-    hub_.on_node_gone(former.number, hooks_.clock(), out_);
+    local_.on_node_gone(former.number, own_.clock());
     return true;
   });
   node_count_ = nodes_.size() + 1;
   send_waiting();
-  deliver();
+  local_.deliver();
 }
-
-void Rooms::deliver() { hooks_.deliver(std::exchange(out_, {})); }
 
 }  // namespace turnpike::cluster

@@ -30,7 +30,6 @@
 // says itself; see Echo.
 #pragma once
 
-#include <array>
 #include <boost/asio/io_context.hpp>
 #include <deque>
 #include <functional>
@@ -44,8 +43,11 @@
 #include "cluster/counters.hpp"
 #include "cluster/echo.hpp"
 #include "cluster/freshness.hpp"
+#include "cluster/local_hub.hpp"
+#include "cluster/own_node.hpp"
 #include "cluster/params.hpp"
 #include "cluster/redis_connection.hpp"
+#include "cluster/room_log.hpp"
 #include "cluster/room_message.hpp"
 #include "cluster/seal.hpp"
 #include "net/asio_types.hpp"
@@ -151,11 +153,6 @@ class Rooms {
     SteadyTime until{};
   };
 
-  // Each kind of warning is written at most once in kBetweenWarnings.
-  enum class Warning : std::uint8_t { unreachable, echo, command, ignored, untimely, same_name, kinds };
-
-  std::string channel_of(const std::string& node) const { return rooms_channel_ + ":" + node; }
-  std::string members_key(const std::string& node) const { return prefix_ + "members:" + node; }
   RedisConnection::Handlers command_handlers();
   RedisConnection::Handlers listener_handlers();
   void subscribe();
@@ -203,23 +200,14 @@ class Rooms {
   std::optional<std::string_view> open_state(const std::string& name, std::string_view field,
                                              const redisReply* reply);
   const std::string* name_of(signaling::NodeNumber number) const;  // null when it is no other node
-  // Counts a text of this key or channel that is not valid, and warns of it.
-  void refuse(std::string_view key);
-  // Counts a message that is ignored, and warns of it. Returns false.
-  bool refuse(Warning kind, const std::string& why);
-  // Returns true when a warning of this kind is due, and then starts the time until the next one.
-  bool take_due_warning(Warning kind);
   void tick();
   void start_anew();
   void drop_silent_nodes(SteadyTime now);
-  void deliver();
 
-  const std::string prefix_;
-  const std::string rooms_channel_;
-  const std::string own_name_;
-  const std::string run_;
-  signaling::Hub& hub_;
-  Hooks hooks_;
+  Counters counters_;
+  const OwnNode own_;
+  RoomLog log_;
+  LocalHub local_;
   Seal seal_;
   RedisConnection commands_;
   RedisConnection listener_;
@@ -237,7 +225,6 @@ class Rooms {
   std::size_t waiting_octets_ = 0;
   Numbers numbers_;
   Freshness freshness_;
-  signaling::Hub::Output out_;
   bool is_listening_ = false;  // to both channels
   SteadyTime subscribe_at_{};  // again, where Redis has refused it
   bool linked_ = false;        // and commands can be sent
@@ -248,8 +235,6 @@ class Rooms {
   Echo echo_;
   SteadyTime next_alive_{};
   SteadyTime paused_until_{};  // until then a server is there that has this node's name and was started later
-  std::array<SteadyTime, static_cast<std::size_t>(Warning::kinds)> next_warning_{};
-  Counters counters_;
   Counter node_count_{1};
   Counter is_connected_;
 };
