@@ -1,7 +1,6 @@
 #include "cluster/rooms.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <set>
 #include <utility>
 
@@ -17,21 +16,8 @@ using signaling::Presence;
 using Warning = RoomLog::Warning;
 
 constexpr std::chrono::seconds kTick{1};
-constexpr std::size_t kPairsAtOnce = 100;    // members in one command
 constexpr std::size_t kMaxRunsAtOnce = 100;  // former runs of nodes
-constexpr std::size_t kMaxFields = 1 << 20;  // of a hash
-constexpr std::size_t kEmptyPortion = 100;   // each portion counts as this many fields more
-const std::string kFieldsAtOnce = "500";
-const std::string kState = "state";
-const std::string kWhole = "whole";
-const std::string kMembersLive = "30000";  // ms after the last word of their node
-const std::string kMissedLive = "120";     // s; a member may come back within this time
-
-// Returns whether this is a reply to HSCAN.
-bool is_portion(const redisReply& reply) {
-  return reply.type == REDIS_REPLY_ARRAY && reply.elements == 2 && text_of(reply.element[0]) &&
-         reply.element[1]->type == REDIS_REPLY_ARRAY;
-}
+const std::string kMissedLive = "120";       // s; a member may come back within this time
 
 // Returns whether the number may belong to an event that Redis still keeps, which it does for kMissedLive.
 bool is_recent(std::uint64_t number, WallTime now) {
@@ -69,6 +55,7 @@ Rooms::Rooms(boost::asio::io_context& io, const Params& params, std::string run,
       local_(hub, std::move(hooks.deliver)),
       seal_(params.secrets),
       commands_(io, params, command_handlers()),
+      hash_(own_, seal_, commands_, log_),
       listener_(io, params, listener_handlers()),
       timer_(io) {}
 
@@ -168,7 +155,7 @@ void Rooms::on_linked() {
 // A node that was restarted reads from Redis who its members were, so that they can come back to it.
 void Rooms::read_former_run() {
   writing_.emplace(false);
-  scan(own_.name, [this](const std::shared_ptr<Snapshot>& former) {
+  hash_.scan(own_.name, [this](const std::shared_ptr<MembersHash::Snapshot>& former) {
     if (!former && !commands_.is_up()) {
       has_read_former_run_ = false;  // nor may it be written over
       return;
@@ -218,38 +205,6 @@ void Rooms::say_with_echo(const std::string& channel, RoomMessage::Kind kind) {
           });
 }
 
-std::vector<Command> Rooms::member_commands(const std::map<MemberId, Presence>& presences) {
-  const std::string key = own_.members_key(own_.name);
-  std::vector<Command> commands;
-  Command gone{"HDEL", key};
-  Command set{"HSET", key};
-  const auto flush = [&commands](Command& command) {
-    if (command.size() == 2) return;
-    commands.push_back(command);
-    command.resize(2);
-  };
-  for (const auto& [id, presence] : presences) {
-    const std::string field = id.to_string();
-    if (presence.rooms.empty()) {
-      gone.push_back(field);
-    } else {
-      set.push_back(field);
-      set.push_back(seal_.seal(key + field + own_.run, to_json(presence)));
-    }
-    if (set.size() >= 2 * kPairsAtOnce) flush(set);
-  }
-  flush(set);
-  flush(gone);
-  return commands;
-}
-
-// The text is "RUN:12".
-Command Rooms::state_command(std::string_view field, std::uint64_t sequence) {
-  const std::string key = own_.members_key(own_.name);
-  const std::string text = own_.run + ":" + std::to_string(sequence);
-  return {"HSET", key, std::string(field), seal_.seal(key + std::string(field), text)};
-}
-
 void Rooms::write_all(bool was_away) {
   if (!linked_ || writing_) return;
   is_unwritten_ = false;
@@ -270,16 +225,15 @@ void Rooms::write_portion() {
     portion.emplace(presence.id, std::move(presence));
   }
   const std::string key = own_.members_key(own_.name);
-  std::vector<Command> commands = member_commands(portion);
+  std::vector<Command> commands = hash_.member_commands(portion);
   if (!std::exchange(writing_->begun, true)) commands.insert(commands.begin(), {"DEL", key});
   writing_->is_last = writing_->left.empty();
   if (writing_->is_last) {
-    for (Command& command : member_commands(writing_->changed)) commands.push_back(std::move(command));
-    commands.push_back(state_command(kState, sequence_ + 1));
-    commands.push_back(state_command(kWhole, sequence_ + 1));
+    for (Command& command : hash_.member_commands(writing_->changed)) commands.push_back(std::move(command));
+    commands.push_back(hash_.state_command(MembersHash::kState, sequence_ + 1));
+    commands.push_back(hash_.state_command(MembersHash::kWhole, sequence_ + 1));
   }
-  commands.push_back({"PEXPIRE", key, kMembersLive});
-  commands_.send_together(commands, [this](const redisReply* reply) {
+  hash_.write(std::move(commands), [this](const redisReply* reply) {
     if (!reply || !writing_) return;
     if (!is_done(reply) || writing_->is_last) return on_all_written(is_done(reply));
     write_portion();
@@ -317,10 +271,7 @@ void Rooms::check_own_members() {
     rewrite_at_ = now + kBetweenRewrites;
     write_all(false);
   };
-  const std::string key = own_.members_key(own_.name);
-  commands_.send_together(
-      {{"HMGET", key, kWhole, kState}, {"HLEN", key}, {"HSCAN", key, looked_until_, "COUNT", kFieldsAtOnce}},
-      verify);
+  hash_.look(looked_until_, verify);
 }
 
 bool Rooms::verify_own_members(const redisReply& replies, std::uint64_t sequence, std::size_t members) {
@@ -328,12 +279,11 @@ bool Rooms::verify_own_members(const redisReply& replies, std::uint64_t sequence
   const redisReply& states = *replies.element[0];
   const redisReply& count = *replies.element[1];
   const redisReply& portion = *replies.element[2];
-  if (states.type != REDIS_REPLY_ARRAY || states.elements != 2 || !is_portion(portion)) return false;
+  if (states.type != REDIS_REPLY_ARRAY || states.elements != 2 || !MembersHash::is_portion(portion))
+    return false;
   looked_until_ = *text_of(portion.element[0]);
-  const auto is_at = [&](std::string_view field, const redisReply* reply, std::uint64_t number) {
-    return open_state(own_.name, field, reply) == own_.run + ":" + std::to_string(number);
-  };
-  return is_at(kWhole, states.element[0], whole_sequence_) && is_at(kState, states.element[1], sequence) &&
+  return hash_.is_own_state(MembersHash::kWhole, states.element[0], whole_sequence_) &&
+         hash_.is_own_state(MembersHash::kState, states.element[1], sequence) &&
          count.type == REDIS_REPLY_INTEGER && static_cast<std::size_t>(count.integer) == members + 2 &&
          verify_own_portion(*portion.element[1], sequence == sequence_);
 }
@@ -343,13 +293,9 @@ bool Rooms::verify_own_portion(const redisReply& fields, bool is_latest) {
   const std::string key = own_.members_key(own_.name);
   for (std::size_t i = 0; i + 1 < fields.elements; i += 2) {
     const std::string field(text_of(fields.element[i]).value_or(""));
-    if (field == kState || field == kWhole) continue;
-    const auto text = seal_.open(key + field + own_.run, text_of(fields.element[i + 1]).value_or(""));
-    const std::optional<Presence> written = text ? parse_presence(*text) : std::nullopt;
-    if (!written || written->id.to_string() != field) {
-      log_.refuse(key);
-      return false;
-    }
+    if (field == MembersHash::kState || field == MembersHash::kWhole) continue;
+    const std::optional<Presence> written = hash_.open_member(key, field, own_.run, fields.element[i + 1]);
+    if (!written) return false;
     if (!is_latest) continue;
     const std::optional<Presence> known = local_.hub().presence(written->id);
     if (!known || known->version != written->version) return false;
@@ -374,10 +320,9 @@ void Rooms::write_changes(std::vector<Presence> changes) {
       message.changes.push_back(std::move(*next));
     }
     ++sequence_;
-    std::vector<Command> commands = member_commands(latest);
-    commands.push_back(state_command(kState, sequence_));
-    commands.push_back({"PEXPIRE", own_.members_key(own_.name), kMembersLive});
-    commands_.send_together(commands, [this](const redisReply* reply) {
+    std::vector<Command> commands = hash_.member_commands(latest);
+    commands.push_back(hash_.state_command(MembersHash::kState, sequence_));
+    hash_.write(std::move(commands), [this](const redisReply* reply) {
       if (reply && !is_done(reply)) is_unwritten_ = true;
     });
     // Nodes that listen do not need the hash, so the changes are published even when Redis stores no more.
@@ -641,12 +586,14 @@ void Rooms::handle_message(Node& node, RoomMessage message, std::size_t octets) 
 
 void Rooms::read_members(const std::string& name) {
   ++counters_.snapshots;
-  scan(name, [this, name](const std::shared_ptr<Snapshot>& snapshot) { on_members(name, snapshot); });
+  hash_.scan(name, [this, name](const std::shared_ptr<MembersHash::Snapshot>& snapshot) {
+    on_members(name, snapshot);
+  });
 }
 
 // When the members could not be read, because they are missing or belong to another run, they are read again
 // after a later message of the node.
-void Rooms::on_members(const std::string& name, const std::shared_ptr<Snapshot>& snapshot) {
+void Rooms::on_members(const std::string& name, const std::shared_ptr<MembersHash::Snapshot>& snapshot) {
   const auto found = nodes_.find(name);
   if (found == nodes_.end()) return;
   Node& node = found->second;
@@ -668,86 +615,6 @@ void Rooms::on_members(const std::string& name, const std::shared_ptr<Snapshot>&
   local_.deliver();
 }
 
-void Rooms::scan(const std::string& name, const WhenRead& when_read) {
-  const std::string key = own_.members_key(name);
-  const auto begin = [this, name, when_read](const redisReply* reply) {
-    const auto snapshot = std::make_shared<Snapshot>();
-    const bool is_right = is_done(reply) && reply->elements == 2 &&
-                          read_state(name, *snapshot, *reply->element[0]) &&
-                          read_portion(name, *snapshot, *reply->element[1]);
-    if (!is_right) return when_read(nullptr);
-    const std::string cursor(*text_of(reply->element[1]->element[0]));
-    if (cursor == "0") return when_read(snapshot);
-    continue_scan(name, snapshot, cursor, when_read);
-  };
-  commands_.send_together({{"HMGET", key, kWhole, kState}, {"HSCAN", key, "0", "COUNT", kFieldsAtOnce}},
-                          begin);
-}
-
-// A member that changes meanwhile is read in its old or its new state; the messages about it wait in the
-// backlog.
-void Rooms::continue_scan(const std::string& name, const std::shared_ptr<Snapshot>& snapshot,
-                          const std::string& cursor, const WhenRead& when_read) {
-  const std::string key = own_.members_key(name);
-  if (cursor != "0") {
-    commands_.send({"HSCAN", key, cursor, "COUNT", kFieldsAtOnce},
-                   [this, name, snapshot, when_read](const redisReply* reply) {
-                     if (!reply || !read_portion(name, *snapshot, *reply)) return when_read(nullptr);
-                     continue_scan(name, snapshot, std::string(*text_of(reply->element[0])), when_read);
-                   });
-    return;
-  }
-  commands_.send({"HGET", key, kWhole}, [snapshot, when_read](const redisReply* reply) {
-    when_read(text_of(reply) == snapshot->whole ? snapshot : nullptr);
-  });
-}
-
-bool Rooms::read_state(const std::string& name, Snapshot& snapshot, const redisReply& whole_and_state) {
-  if (whole_and_state.type != REDIS_REPLY_ARRAY || whole_and_state.elements != 2) return false;
-  const auto whole = open_state(name, kWhole, whole_and_state.element[0]);
-  const auto state = open_state(name, kState, whole_and_state.element[1]);
-  if (!whole || !state) return false;
-  const std::size_t colon = state->find(':');
-  snapshot.run = state->substr(0, colon);
-  snapshot.whole = *text_of(whole_and_state.element[0]);
-  if (colon != std::string_view::npos) {
-    std::from_chars(state->data() + colon + 1, state->data() + state->size(), snapshot.sequence);
-  }
-  return whole->substr(0, whole->find(':')) == snapshot.run;
-}
-
-std::optional<std::string_view> Rooms::open_state(const std::string& name, std::string_view field,
-                                                  const redisReply* reply) {
-  const auto sealed = text_of(reply);
-  if (!sealed) return std::nullopt;  // the node has not written it yet, or Redis has lost it
-  const auto text = seal_.open(own_.members_key(name) + std::string(field), *sealed);
-  if (!text) log_.refuse(own_.members_key(name));
-  return text;
-}
-
-// Returns whether the reply is a portion, even when some of its fields are wrong.
-bool Rooms::read_portion(const std::string& name, Snapshot& snapshot, const redisReply& portion) {
-  if (!is_portion(portion)) return false;
-  const std::string key = own_.members_key(name);
-  const redisReply& fields = *portion.element[1];
-  for (std::size_t i = 0; i + 1 < fields.elements; i += 2) {
-    const std::string field(text_of(fields.element[i]).value_or(""));
-    if (field == kState || field == kWhole) continue;
-    const std::string_view sealed = text_of(fields.element[i + 1]).value_or("");
-    const auto text = seal_.open(key + field + snapshot.run, sealed);
-    std::optional<Presence> presence = text ? parse_presence(*text) : std::nullopt;
-    if (!presence || presence->id.to_string() != field) {
-      log_.refuse(key);
-      continue;
-    }
-    const auto [known, is_new] = snapshot.members.try_emplace(presence->id, *presence);
-    if (!is_new && known->second.version < presence->version) known->second = std::move(*presence);
-  }
-  // The number of portions is limited, even when they are empty.
-  snapshot.read += fields.elements / 2 + kEmptyPortion;
-  return snapshot.read <= kMaxFields;
-}
-
 // --- Time
 
 void Rooms::tick() {
@@ -759,8 +626,7 @@ void Rooms::tick() {
       listener_.send({"PING"});  // the connection ends when Redis does not answer
       if (now >= next_alive_) {
         say_alive(RoomMessage::Kind::alive);
-        const std::string key = own_.members_key(own_.name);
-        commands_.send({"PEXPIRE", key, kMembersLive});
+        hash_.keep_alive();
         check_own_members();
         if (is_unwritten_) write_all(false);
         freshness_.forget_old(own_.clock().wall);

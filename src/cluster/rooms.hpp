@@ -44,6 +44,7 @@
 #include "cluster/echo.hpp"
 #include "cluster/freshness.hpp"
 #include "cluster/local_hub.hpp"
+#include "cluster/members_hash.hpp"
 #include "cluster/own_node.hpp"
 #include "cluster/params.hpp"
 #include "cluster/redis_connection.hpp"
@@ -126,15 +127,6 @@ class Rooms {
     std::deque<RoomMessage> backlog;
     std::size_t backlog_octets = 0;
   };
-  // A hash that is being read, portion by portion.
-  struct Snapshot {
-    std::string run;
-    std::uint64_t sequence = 0;
-    std::string whole;  // the value of `whole`; it changes when all members are written again
-    std::map<signaling::MemberId, signaling::Presence> members;
-    std::size_t read = 0;  // fields, right ones and others
-  };
-  using WhenRead = std::function<void(const std::shared_ptr<Snapshot>&)>;  // null: it cannot be read
   // The writing of all members of this node. Changes are not published before it is complete.
   struct Writing {
     explicit Writing(bool away) : was_away(away) {}
@@ -174,9 +166,6 @@ class Rooms {
   void check_own_members();
   bool verify_own_members(const redisReply& replies, std::uint64_t sequence, std::size_t members);
   bool verify_own_portion(const redisReply& fields, bool is_latest);
-  std::vector<RedisConnection::Command> member_commands(
-      const std::map<signaling::MemberId, signaling::Presence>& presences);
-  RedisConnection::Command state_command(std::string_view field, std::uint64_t sequence);
   void send(const signaling::Outgoing& message);
   void add_to_waiting(const signaling::Outgoing& message);
   void send_waiting();
@@ -191,14 +180,7 @@ class Rooms {
   void handle_message(Node& node, RoomMessage message, std::size_t octets);
   Node& find_or_add_node(const RoomMessage& message);
   void read_members(const std::string& name);
-  void on_members(const std::string& name, const std::shared_ptr<Snapshot>& snapshot);
-  void scan(const std::string& name, const WhenRead& when_read);
-  void continue_scan(const std::string& name, const std::shared_ptr<Snapshot>& snapshot,
-                     const std::string& cursor, const WhenRead& when_read);
-  bool read_portion(const std::string& name, Snapshot& snapshot, const redisReply& portion);
-  bool read_state(const std::string& name, Snapshot& snapshot, const redisReply& whole_and_state);
-  std::optional<std::string_view> open_state(const std::string& name, std::string_view field,
-                                             const redisReply* reply);
+  void on_members(const std::string& name, const std::shared_ptr<MembersHash::Snapshot>& snapshot);
   const std::string* name_of(signaling::NodeNumber number) const;  // null when it is no other node
   void tick();
   void start_anew();
@@ -210,6 +192,7 @@ class Rooms {
   LocalHub local_;
   Seal seal_;
   RedisConnection commands_;
+  MembersHash hash_;
   RedisConnection listener_;
   net::Timer timer_;
   std::map<std::string, Node> nodes_;  // the others
