@@ -54,97 +54,27 @@ Rooms::Rooms(boost::asio::io_context& io, const Params& params, std::string run,
       log_(own_, std::move(hooks.info), std::move(hooks.warn), counters_.refused),
       local_(hub, std::move(hooks.deliver)),
       seal_(params.secrets),
-      commands_(io, params, command_handlers()),
-      hash_(own_, seal_, commands_, log_),
-      listener_(io, params, listener_handlers()),
+      link_(io, params, own_, seal_, log_, counters_,
+            {.linked = [this] { on_linked(); },
+             .unlinked = [this] { writing_.reset(); },
+             .message = [this](std::string_view channel,
+                               std::string_view payload) { on_message(channel, payload); }}),
+      hash_(own_, seal_, link_.commands(), log_),
       timer_(io) {}
 
 void Rooms::start() {
-  commands_.start();
-  listener_.start();
+  link_.start();
   tick();
 }
 
 void Rooms::stop() {
-  stopped_ = true;
   timer_.cancel();
-  commands_.stop();
-  listener_.stop();
+  link_.stop();
 }
 
-// --- Connections
-
-RedisConnection::Handlers Rooms::command_handlers() {
-  return {.up = [this] { try_to_link(); },
-          .down = [this](const std::string& why) { on_lost(why); },
-          .refused =
-              [this](const std::string& error) {
-                if (!log_.take_due_warning(Warning::command)) return;
-                log_.warn("cluster: Redis refuses a command: " + error);
-              },
-          .message = [](std::string_view, std::string_view) {}};
-}
-
-RedisConnection::Handlers Rooms::listener_handlers() {
-  RedisConnection::Handlers handlers = command_handlers();
-  handlers.up = [this] { subscribe(); };
-  handlers.down = [this](const std::string& why) {
-    is_listening_ = false;
-    on_lost(why);
-  };
-  handlers.message = [this](std::string_view channel, std::string_view payload) {
-    on_message(channel, payload);
-  };
-  return handlers;
-}
-
-// Redis may refuse it, to a user whom it lets do everything else; see tick().
-void Rooms::subscribe() {
-  subscribe_at_ = own_.clock().steady + kInterval;
-  const std::vector<std::string> channels{own_.rooms_channel, own_.channel_of(own_.name)};
-  const auto missing = std::make_shared<std::size_t>(channels.size());
-  for (const std::string& channel : channels) {
-    listener_.send({"SUBSCRIBE", channel}, [this, missing](const redisReply* reply) {
-      if (!reply || reply->type == REDIS_REPLY_ERROR || --*missing != 0) return;
-      is_listening_ = true;
-      try_to_link();
-    });
-  }
-}
-
-// Usually both connections are lost, one after the other, and only the first loss is reported.
-void Rooms::on_lost(const std::string& why) {
-  echo_.reset();
-  if (linked_) {
-    ++counters_.disconnected;
-    unlink();
-    log_.take_due_warning(Warning::unreachable);
-    log_.warn("cluster: Redis is away (" + why + "): rooms go on among the members of this node");
-  } else if (log_.take_due_warning(Warning::unreachable)) {
-    log_.warn("cluster: Redis cannot be reached: " + why);
-  }
-}
-
-void Rooms::unlink() {
-  linked_ = false;
-  is_connected_ = 0;
-  writing_.reset();
-}
-
-bool Rooms::can_link() const {
-  return !linked_ && !stopped_ && is_listening_ && commands_.is_up() && own_.clock().steady >= paused_until_;
-}
-
-// Nobody else hears this word, and its echo leads to on_linked().
-void Rooms::try_to_link() {
-  if (can_link()) say_with_echo(own_.channel_of(own_.name), RoomMessage::Kind::alive);
-}
+// --- The members of this node in Redis
 
 void Rooms::on_linked() {
-  linked_ = true;
-  is_connected_ = 1;
-  linked_since_ = own_message_heard_ = own_.clock().steady;
-  log_.info("cluster: Redis is there, and this is node " + own_.name);
   if (!std::exchange(has_read_former_run_, true)) {
     read_former_run();
   } else {
@@ -156,7 +86,7 @@ void Rooms::on_linked() {
 void Rooms::read_former_run() {
   writing_.emplace(false);
   hash_.scan(own_.name, [this](const std::shared_ptr<MembersHash::Snapshot>& former) {
-    if (!former && !commands_.is_up()) {
+    if (!former && !link_.commands().is_up()) {
       has_read_former_run_ = false;  // nor may it be written over
       return;
     }
@@ -172,41 +102,8 @@ void Rooms::read_former_run() {
   });
 }
 
-// --- Messages to other nodes
-
-void Rooms::publish(const std::string& channel, RoomMessage message, RedisConnection::Answer answer) {
-  message.node = own_.name;
-  message.run = own_.run;
-  if (message.number == 0) message.number = numbers_.next(own_.clock().wall);
-  message.sequence = sequence_;
-  const std::string text = seal_.seal(channel, to_json(message));
-  if (message.kind == RoomMessage::Kind::said && !admit(text)) return;
-  ++counters_.sent;
-  commands_.send({"PUBLISH", channel, text}, std::move(answer));
-}
-
-bool Rooms::admit(const std::string& text) {
-  if (commands_.waiting() + text.size() <= kMaxSaidOctets) return true;
-  ++counters_.dropped;
-  return false;
-}
-
-void Rooms::say_alive(RoomMessage::Kind kind) {
-  next_alive_ = own_.clock().steady + kInterval;
-  say_with_echo(own_.rooms_channel, kind);
-}
-
-void Rooms::say_with_echo(const std::string& channel, RoomMessage::Kind kind) {
-  const std::uint64_t number = numbers_.next(own_.clock().wall);
-  echo_.send(number);
-  publish(channel, {.kind = kind, .node = {}, .run = {}, .number = number},
-          [this, number](const redisReply* reply) {
-            if (reply && reply->type == REDIS_REPLY_INTEGER) echo_.expect(number);
-          });
-}
-
 void Rooms::write_all(bool was_away) {
-  if (!linked_ || writing_) return;
+  if (!link_.is_linked() || writing_) return;
   is_unwritten_ = false;
   writing_.emplace(was_away);
   writing_->left = local_.hub().presences();
@@ -230,8 +127,8 @@ void Rooms::write_portion() {
   writing_->is_last = writing_->left.empty();
   if (writing_->is_last) {
     for (Command& command : hash_.member_commands(writing_->changed)) commands.push_back(std::move(command));
-    commands.push_back(hash_.state_command(MembersHash::kState, sequence_ + 1));
-    commands.push_back(hash_.state_command(MembersHash::kWhole, sequence_ + 1));
+    commands.push_back(hash_.state_command(MembersHash::kState, link_.publisher().sequence() + 1));
+    commands.push_back(hash_.state_command(MembersHash::kWhole, link_.publisher().sequence() + 1));
   }
   hash_.write(std::move(commands), [this](const redisReply* reply) {
     if (!reply || !writing_) return;
@@ -248,8 +145,9 @@ void Rooms::on_all_written(bool is_written) {
   const Writing written = *std::exchange(writing_, std::nullopt);
   std::vector<Presence> untold;
   if (is_written) {
-    whole_sequence_ = ++sequence_;  // the others notice a missing number, and read all members
-    say_alive(RoomMessage::Kind::hello);
+    whole_sequence_ =
+        link_.publisher().count_change();  // the others notice a missing number, and read all members
+    link_.publisher().say_alive(RoomMessage::Kind::hello);
   } else {
     is_unwritten_ = true;
     for (const auto& [id, presence] : written.changed) untold.push_back(presence);
@@ -262,7 +160,7 @@ void Rooms::on_all_written(bool is_written) {
 // Others may have changed what this node has written, so this checks the node's own members in portions.
 void Rooms::check_own_members() {
   if (writing_) return;
-  const auto verify = [this, sequence = sequence_,
+  const auto verify = [this, sequence = link_.publisher().sequence(),
                        members = local_.hub().count_presences()](const redisReply* reply) {
     const SteadyTime now = own_.clock().steady;
     if (!reply || writing_ || (is_done(reply) && verify_own_members(*reply, sequence, members)) ||
@@ -285,7 +183,7 @@ bool Rooms::verify_own_members(const redisReply& replies, std::uint64_t sequence
   return hash_.is_own_state(MembersHash::kWhole, states.element[0], whole_sequence_) &&
          hash_.is_own_state(MembersHash::kState, states.element[1], sequence) &&
          count.type == REDIS_REPLY_INTEGER && static_cast<std::size_t>(count.integer) == members + 2 &&
-         verify_own_portion(*portion.element[1], sequence == sequence_);
+         verify_own_portion(*portion.element[1], sequence == link_.publisher().sequence());
 }
 
 // `is_latest` means that no member has changed since the portion was requested.
@@ -304,7 +202,7 @@ bool Rooms::verify_own_portion(const redisReply& fields, bool is_latest) {
 }
 
 void Rooms::write_changes(std::vector<Presence> changes) {
-  if (!linked_) return;  // write_all() will write them
+  if (!link_.is_linked()) return;  // write_all() will write them
   if (writing_) {
     auto& held = writing_->is_last ? writing_->later : writing_->changed;
     for (const Presence& presence : changes) held.insert_or_assign(presence.id, presence);
@@ -319,19 +217,21 @@ void Rooms::write_changes(std::vector<Presence> changes) {
       latest.insert_or_assign(next->id, *next);
       message.changes.push_back(std::move(*next));
     }
-    ++sequence_;
+    const std::uint64_t number = link_.publisher().count_change();
     std::vector<Command> commands = hash_.member_commands(latest);
-    commands.push_back(hash_.state_command(MembersHash::kState, sequence_));
+    commands.push_back(hash_.state_command(MembersHash::kState, number));
     hash_.write(std::move(commands), [this](const redisReply* reply) {
       if (reply && !is_done(reply)) is_unwritten_ = true;
     });
     // Nodes that listen do not need the hash, so the changes are published even when Redis stores no more.
-    publish(own_.rooms_channel, std::move(message));
+    link_.publisher().publish(own_.rooms_channel, std::move(message));
   }
 }
 
+// --- Messages to other nodes
+
 void Rooms::send_to_nodes() {
-  if (stopped_) return;
+  if (link_.is_stopped()) return;
   write_changes(local_.take_changes());
   for (const Outgoing& message : local_.take_outgoing()) send(message);
   for (const MemberId& member : local_.take_arrived()) fetch_missed(member);
@@ -345,7 +245,8 @@ const std::string* Rooms::name_of(signaling::NodeNumber number) const {
 
 void Rooms::send(const Outgoing& message) {
   const std::string* name = name_of(message.node);
-  const bool must_wait = !linked_ || writing_ || (name && nodes_.at(*name).heard < linked_since_);
+  const bool must_wait =
+      !link_.is_linked() || writing_ || (name && nodes_.at(*name).heard < link_.linked_since());
   if (must_wait) return add_to_waiting(message);
   if (!name) return redirect(message);
   RoomMessage text{.kind = message.event ? RoomMessage::Kind::said : RoomMessage::Kind::mark,
@@ -357,13 +258,14 @@ void Rooms::send(const Outgoing& message) {
     if (!origin) return;
     text.origin = *origin;
   }
-  publish(own_.channel_of(*name), std::move(text), [this, message](const redisReply* reply) {
-    if (!reply || reply->type != REDIS_REPLY_INTEGER) {
-      ++counters_.dropped;
-    } else if (reply->integer == 0) {
-      redirect(message);  // nobody listens there any more
-    }
-  });
+  link_.publisher().publish(own_.channel_of(*name), std::move(text),
+                            [this, message](const redisReply* reply) {
+                              if (!reply || reply->type != REDIS_REPLY_INTEGER) {
+                                ++counters_.dropped;
+                              } else if (reply->integer == 0) {
+                                redirect(message);  // nobody listens there any more
+                              }
+                            });
 }
 
 // The message waits until Redis is back and has all members of this node, so that no node gets a message from
@@ -411,8 +313,8 @@ void Rooms::keep(const MemberId& member, const std::shared_ptr<const signaling::
   const std::string key = own_.missed_key(member);
   const std::string octets_key = key + ":octets";
   const std::string text =
-      seal_.seal(key, to_json(KeptEvent{own_.name, numbers_.next(own_.clock().wall), event}));
-  if (!admit(text)) return;
+      seal_.seal(key, to_json(KeptEvent{own_.name, link_.publisher().next_number(), event}));
+  if (!link_.publisher().admit(text)) return;
   ++counters_.kept;
   const auto check = [this, member, key, octets_key](const redisReply* reply) {
     if (!is_done(reply) || reply->elements < 2) return;
@@ -421,15 +323,15 @@ void Rooms::keep(const MemberId& member, const std::shared_ptr<const signaling::
              reply->element[i]->integer > static_cast<long long>(most);
     };
     if (!is_beyond(0, kMaxMissed) && !is_beyond(1, kMaxMissedOctets)) return;
-    commands_.send({"UNLINK", key, octets_key});
+    link_.commands().send({"UNLINK", key, octets_key});
     local_.give_up(member);
     local_.deliver();
   };
-  commands_.send_together({{"RPUSH", key, text},
-                           {"INCRBY", octets_key, std::to_string(event->message.size())},
-                           {"EXPIRE", key, kMissedLive},
-                           {"EXPIRE", octets_key, kMissedLive}},
-                          check);
+  link_.commands().send_together({{"RPUSH", key, text},
+                                  {"INCRBY", octets_key, std::to_string(event->message.size())},
+                                  {"EXPIRE", key, kMissedLive},
+                                  {"EXPIRE", octets_key, kMissedLive}},
+                                 check);
 }
 
 void Rooms::fetch_missed(const MemberId& member, std::function<void()> then) {
@@ -451,11 +353,11 @@ void Rooms::fetch_missed(const MemberId& member, std::function<void()> then) {
       local_.receive({.to = {member}, .event = kept->event, .forwarded = is_here ? 1U : 0U});
     }
     if (then) then();
-    if (!stopped_) local_.deliver();
+    if (!link_.is_stopped()) local_.deliver();
   };
-  commands_.send_together({{"LRANGE", key, std::to_string(-static_cast<long>(kMaxMissed)), "-1"},
-                           {"UNLINK", key, key + ":octets"}},
-                          take);
+  link_.commands().send_together({{"LRANGE", key, std::to_string(-static_cast<long>(kMaxMissed)), "-1"},
+                                  {"UNLINK", key, key + ":octets"}},
+                                 take);
 }
 
 // --- Messages from other nodes
@@ -469,14 +371,13 @@ void Rooms::on_message(std::string_view channel, std::string_view payload) {
   const SteadyTime now = own_.clock().steady;
   if (message->node == own_.name) {
     if (message->run == own_.run) {
-      own_message_heard_ = now;
-      if (echo_.hear(message->number) && can_link()) on_linked();
+      link_.hear_own_message(message->number, now);
     }
     const bool is_now = Freshness::is_timely(message->number, own_.clock().wall);
-    if (message->run > own_.run && is_now) pause_for_namesake();
+    if (message->run > own_.run && is_now) link_.pause_for_namesake();
     return;
   }
-  if (now < paused_until_) return;
+  if (link_.is_paused(now)) return;
   if (!nodes_.contains(message->node) && nodes_.size() >= kMaxNodes) {
     log_.refuse(Warning::ignored, "the cluster has more than " + std::to_string(kMaxNodes + 1) +
                                       " nodes: messages of node " + message->node + " are ignored");
@@ -484,11 +385,11 @@ void Rooms::on_message(std::string_view channel, std::string_view payload) {
   }
   if (!accept(*message)) return;
   Node& node = find_or_add_node(*message);
-  const bool is_first_word = node.heard < linked_since_;
+  const bool is_first_word = node.heard < link_.linked_since();
   node.heard = now;
   // This word tells a node that has not listened what it has missed, before it gets the waiting messages.
   const bool was_away = message->kind == RoomMessage::Kind::hello || (is_first_word && !waiting_.empty());
-  if (was_away) say_alive(RoomMessage::Kind::alive);
+  if (was_away) link_.publisher().say_alive(RoomMessage::Kind::alive);
   send_waiting();
   handle_message(node, std::move(*message), payload.size());
   local_.deliver();
@@ -511,16 +412,6 @@ bool Rooms::accept(const RoomMessage& message) {
                      "a message of node " + message.node +
                          " has a wrong time: it was sent again, or the clocks of the two nodes "
                          "differ by more than a minute. It is ignored");
-}
-
-// The other nodes accept the server that was started later, so this one pauses.
-void Rooms::pause_for_namesake() {
-  paused_until_ = own_.clock().steady + 2 * Freshness::kMaxSkew;
-  if (linked_) unlink();
-  if (!log_.take_due_warning(Warning::same_name)) return;
-  log_.warn("cluster: another server is node " + own_.name +
-            " too, and was started later: the rooms of this server go on with its own members only. Each "
-            "server needs its own cluster.node");
 }
 
 // Returns the node that the message is from. It is a new node when the name is new, or belonged to another
@@ -620,12 +511,12 @@ void Rooms::on_members(const std::string& name, const std::shared_ptr<MembersHas
 void Rooms::tick() {
   timer_.expires_after(kTick);
   timer_.async_wait([this](const boost::system::error_code& error) {
-    if (error || stopped_) return;
-    if (linked_) {
+    if (error || link_.is_stopped()) return;
+    if (link_.is_linked()) {
       const SteadyTime now = own_.clock().steady;
-      listener_.send({"PING"});  // the connection ends when Redis does not answer
-      if (now >= next_alive_) {
-        say_alive(RoomMessage::Kind::alive);
+      link_.ping();
+      if (link_.publisher().is_alive_due(now)) {
+        link_.publisher().say_alive(RoomMessage::Kind::alive);
         hash_.keep_alive();
         check_own_members();
         if (is_unwritten_) write_all(false);
@@ -633,28 +524,18 @@ void Rooms::tick() {
       }
       drop_silent_nodes(now);
     } else {
-      if (listener_.is_up() && !is_listening_ && own_.clock().steady >= subscribe_at_) subscribe();
-      try_to_link();
+      link_.try_again();
     }
-    if (echo_.count_look()) start_anew();
+    link_.look_for_echo();
     tick();
   });
 }
 
-// Both connections begin anew, since it is not known which of them reaches the right server.
-void Rooms::start_anew() {
-  const std::string why(Echo::kMissing);
-  // So that this reason is reported, whatever was reported before.
-  if (log_.take_due_warning(Warning::echo)) log_.make_due(Warning::unreachable);
-  listener_.start_anew(why);
-  commands_.start_anew(why);
-}
-
 void Rooms::drop_silent_nodes(SteadyTime now) {
-  if (now - own_message_heard_ > 2 * kInterval) return;
+  if (link_.is_deaf(now)) return;
   for (auto it = nodes_.begin(); it != nodes_.end();) {
     const Node& node = it->second;
-    if (now - std::max(node.heard, linked_since_) <= kMaxSilence) {
+    if (now - std::max(node.heard, link_.linked_since()) <= kMaxSilence) {
       ++it;
       continue;
     }

@@ -41,13 +41,13 @@
 #include <vector>
 
 #include "cluster/counters.hpp"
-#include "cluster/echo.hpp"
 #include "cluster/freshness.hpp"
 #include "cluster/local_hub.hpp"
 #include "cluster/members_hash.hpp"
 #include "cluster/own_node.hpp"
 #include "cluster/params.hpp"
 #include "cluster/redis_connection.hpp"
+#include "cluster/room_link.hpp"
 #include "cluster/room_log.hpp"
 #include "cluster/room_message.hpp"
 #include "cluster/seal.hpp"
@@ -63,7 +63,6 @@ signaling::ClusterParams hub_params(const Params& params, std::string_view run);
 // Belongs to the thread of its io_context.
 class Rooms {
  public:
-  static constexpr Duration kInterval = std::chrono::seconds(3);  // the time between two `alive` messages
   static constexpr Duration kMaxSilence = std::chrono::seconds(10);
   // The most messages to members of other nodes that wait while Redis is away; when there are more, the
   // oldest are dropped.
@@ -78,9 +77,6 @@ class Rooms {
   // Half of the octets that may wait for a client before it is closed as too slow, since all messages may be
   // for one member.
   static constexpr std::size_t kMaxWaitingOctets = 512 << 10;
-  // Messages of members are dropped when this many octets wait for Redis, so that the rest of the queue is
-  // free for other commands.
-  static constexpr std::size_t kMaxSaidOctets = RedisConnection::kMaxWaiting / 4 * 3;
   static constexpr std::size_t kMaxBacklog = 1000;  // messages of a node whose hash is being read
   static constexpr std::size_t kMaxBacklogOctets = 4 << 20;
   // Members are written in portions of this size, so that any number of them does not exceed the limit of the
@@ -113,7 +109,7 @@ class Rooms {
   // The number of nodes that are present, including this one
   const Counter& nodes() const { return node_count_; }
   // 1 when messages of other nodes can be received, otherwise 0
-  const Counter& connected() const { return is_connected_; }
+  const Counter& connected() const { return link_.connected(); }
 
  private:
   struct Node {
@@ -145,23 +141,11 @@ class Rooms {
     SteadyTime until{};
   };
 
-  RedisConnection::Handlers command_handlers();
-  RedisConnection::Handlers listener_handlers();
-  void subscribe();
-  void on_lost(const std::string& why);
-  void unlink();
-  bool can_link() const;
-  void try_to_link();
   void on_linked();
   void read_former_run();
   void write_all(bool was_away);
   void write_portion();
   void on_all_written(bool is_written);
-  // Returns false, and counts a dropped message, when too many octets wait for Redis already.
-  bool admit(const std::string& text);
-  void publish(const std::string& channel, RoomMessage message, RedisConnection::Answer answer = {});
-  void say_alive(RoomMessage::Kind kind);
-  void say_with_echo(const std::string& channel, RoomMessage::Kind kind);
   void write_changes(std::vector<signaling::Presence> changes);
   void check_own_members();
   bool verify_own_members(const redisReply& replies, std::uint64_t sequence, std::size_t members);
@@ -175,7 +159,6 @@ class Rooms {
   void on_message(std::string_view channel, std::string_view payload);
   // Stores the number of a fresh message. Returns false for another one, counts it and warns.
   bool accept(const RoomMessage& message);
-  void pause_for_namesake();
   void handle_mark(const Node& node, RoomMessage message);
   void handle_message(Node& node, RoomMessage message, std::size_t octets);
   Node& find_or_add_node(const RoomMessage& message);
@@ -183,7 +166,6 @@ class Rooms {
   void on_members(const std::string& name, const std::shared_ptr<MembersHash::Snapshot>& snapshot);
   const std::string* name_of(signaling::NodeNumber number) const;  // null when it is no other node
   void tick();
-  void start_anew();
   void drop_silent_nodes(SteadyTime now);
 
   Counters counters_;
@@ -191,14 +173,12 @@ class Rooms {
   RoomLog log_;
   LocalHub local_;
   Seal seal_;
-  RedisConnection commands_;
+  RoomLink link_;
   MembersHash hash_;
-  RedisConnection listener_;
   net::Timer timer_;
   std::map<std::string, Node> nodes_;  // the others
   std::vector<Former> formers_;
   signaling::NodeNumber last_number_ = signaling::kThisNode;
-  std::uint64_t sequence_ = 0;
   std::uint64_t whole_sequence_ = 0;  // when all members were last written
   std::string looked_until_ = "0";    // through the hash of this node, see check_own_members
   SteadyTime rewrite_at_{};
@@ -206,20 +186,9 @@ class Rooms {
   bool is_unwritten_ = false;  // Redis has refused a change, so all members have to be written again
   std::deque<signaling::Outgoing> waiting_;
   std::size_t waiting_octets_ = 0;
-  Numbers numbers_;
   Freshness freshness_;
-  bool is_listening_ = false;  // to both channels
-  SteadyTime subscribe_at_{};  // again, where Redis has refused it
-  bool linked_ = false;        // and commands can be sent
   bool has_read_former_run_ = false;
-  bool stopped_ = false;
-  SteadyTime linked_since_{};
-  SteadyTime own_message_heard_{};
-  Echo echo_;
-  SteadyTime next_alive_{};
-  SteadyTime paused_until_{};  // until then a server is there that has this node's name and was started later
   Counter node_count_{1};
-  Counter is_connected_;
 };
 
 }  // namespace turnpike::cluster
