@@ -17,18 +17,6 @@ using Warning = RoomLog::Warning;
 
 constexpr std::chrono::seconds kTick{1};
 constexpr std::size_t kMaxRunsAtOnce = 100;  // former runs of nodes
-const std::string kMissedLive = "120";       // s; a member may come back within this time
-
-// Returns whether the number may belong to an event that Redis still keeps, which it does for kMissedLive.
-bool is_recent(std::uint64_t number, WallTime now) {
-  return Freshness::is_timely(number, now) || Freshness::is_timely(number, now - std::chrono::minutes(2));
-}
-
-std::size_t octets_of(const Presence& presence) {
-  std::size_t octets = 200 + presence.name.size() + presence.role.size() + presence.quota_user.size();
-  for (const std::string& room : presence.rooms) octets += room.size() + 3;
-  return octets;
-}
 
 std::size_t octets_of(const Outgoing& message) {
   const std::size_t octets = sizeof message + message.to.size() * sizeof(MemberId);
@@ -56,10 +44,12 @@ Rooms::Rooms(boost::asio::io_context& io, const Params& params, std::string run,
       seal_(params.secrets),
       link_(io, params, own_, seal_, log_, counters_,
             {.linked = [this] { on_linked(); },
-             .unlinked = [this] { writing_.reset(); },
+             .unlinked = [this] { own_members_.give_up_writing(); },
              .message = [this](std::string_view channel,
                                std::string_view payload) { on_message(channel, payload); }}),
       hash_(own_, seal_, link_.commands(), log_),
+      missed_(own_, seal_, link_, log_, local_, counters_),
+      own_members_(own_, local_.hub(), hash_, link_, missed_, [this] { send_waiting(); }),
       timer_(io) {}
 
 void Rooms::start() {
@@ -78,13 +68,13 @@ void Rooms::on_linked() {
   if (!std::exchange(has_read_former_run_, true)) {
     read_former_run();
   } else {
-    write_all(true);
+    own_members_.write_all(true);
   }
 }
 
 // A node that was restarted reads from Redis who its members were, so that they can come back to it.
 void Rooms::read_former_run() {
-  writing_.emplace(false);
+  own_members_.hold();
   hash_.scan(own_.name, [this](const std::shared_ptr<MembersHash::Snapshot>& former) {
     if (!former && !link_.commands().is_up()) {
       has_read_former_run_ = false;  // nor may it be written over
@@ -96,145 +86,17 @@ void Rooms::read_former_run() {
       for (const auto& [id, presence] : former->members) local_.update(number, presence);
       local_.deliver();
     }
-    if (!writing_) return;
-    writing_->left = local_.hub().presences();
-    write_portion();
+    own_members_.write_held();
   });
-}
-
-void Rooms::write_all(bool was_away) {
-  if (!link_.is_linked() || writing_) return;
-  is_unwritten_ = false;
-  writing_.emplace(was_away);
-  writing_->left = local_.hub().presences();
-  looked_until_ = "0";
-  write_portion();
-}
-
-// There is no state in Redis until all members are written, so no node takes some of them for all.
-void Rooms::write_portion() {
-  std::map<MemberId, Presence> portion;
-  std::vector<MemberId> members;
-  for (std::size_t octets = 0; octets < kPortion && !writing_->left.empty(); writing_->left.pop_back()) {
-    Presence& presence = writing_->left.back();
-    octets += octets_of(presence);
-    members.push_back(presence.id);
-    portion.emplace(presence.id, std::move(presence));
-  }
-  const std::string key = own_.members_key(own_.name);
-  std::vector<Command> commands = hash_.member_commands(portion);
-  if (!std::exchange(writing_->begun, true)) commands.insert(commands.begin(), {"DEL", key});
-  writing_->is_last = writing_->left.empty();
-  if (writing_->is_last) {
-    for (Command& command : hash_.member_commands(writing_->changed)) commands.push_back(std::move(command));
-    commands.push_back(hash_.state_command(MembersHash::kState, link_.publisher().sequence() + 1));
-    commands.push_back(hash_.state_command(MembersHash::kWhole, link_.publisher().sequence() + 1));
-  }
-  hash_.write(std::move(commands), [this](const redisReply* reply) {
-    if (!reply || !writing_) return;
-    if (!is_done(reply) || writing_->is_last) return on_all_written(is_done(reply));
-    write_portion();
-  });
-  if (!writing_ || !writing_->was_away) return;
-  for (const MemberId& member : members) fetch_missed(member);
-}
-
-// When Redis has refused the members, nodes that have received everything so far can still be told what has
-// changed.
-void Rooms::on_all_written(bool is_written) {
-  const Writing written = *std::exchange(writing_, std::nullopt);
-  std::vector<Presence> untold;
-  if (is_written) {
-    whole_sequence_ =
-        link_.publisher().count_change();  // the others notice a missing number, and read all members
-    link_.publisher().say_alive(RoomMessage::Kind::hello);
-  } else {
-    is_unwritten_ = true;
-    for (const auto& [id, presence] : written.changed) untold.push_back(presence);
-  }
-  for (const auto& [id, presence] : written.later) untold.push_back(presence);
-  write_changes(std::move(untold));
-  send_waiting();
-}
-
-// Others may have changed what this node has written, so this checks the node's own members in portions.
-void Rooms::check_own_members() {
-  if (writing_) return;
-  const auto verify = [this, sequence = link_.publisher().sequence(),
-                       members = local_.hub().count_presences()](const redisReply* reply) {
-    const SteadyTime now = own_.clock().steady;
-    if (!reply || writing_ || (is_done(reply) && verify_own_members(*reply, sequence, members)) ||
-        now < rewrite_at_)
-      return;
-    rewrite_at_ = now + kBetweenRewrites;
-    write_all(false);
-  };
-  hash_.look(looked_until_, verify);
-}
-
-bool Rooms::verify_own_members(const redisReply& replies, std::uint64_t sequence, std::size_t members) {
-  if (replies.elements != 3) return false;
-  const redisReply& states = *replies.element[0];
-  const redisReply& count = *replies.element[1];
-  const redisReply& portion = *replies.element[2];
-  if (states.type != REDIS_REPLY_ARRAY || states.elements != 2 || !MembersHash::is_portion(portion))
-    return false;
-  looked_until_ = *text_of(portion.element[0]);
-  return hash_.is_own_state(MembersHash::kWhole, states.element[0], whole_sequence_) &&
-         hash_.is_own_state(MembersHash::kState, states.element[1], sequence) &&
-         count.type == REDIS_REPLY_INTEGER && static_cast<std::size_t>(count.integer) == members + 2 &&
-         verify_own_portion(*portion.element[1], sequence == link_.publisher().sequence());
-}
-
-// `is_latest` means that no member has changed since the portion was requested.
-bool Rooms::verify_own_portion(const redisReply& fields, bool is_latest) {
-  const std::string key = own_.members_key(own_.name);
-  for (std::size_t i = 0; i + 1 < fields.elements; i += 2) {
-    const std::string field(text_of(fields.element[i]).value_or(""));
-    if (field == MembersHash::kState || field == MembersHash::kWhole) continue;
-    const std::optional<Presence> written = hash_.open_member(key, field, own_.run, fields.element[i + 1]);
-    if (!written) return false;
-    if (!is_latest) continue;
-    const std::optional<Presence> known = local_.hub().presence(written->id);
-    if (!known || known->version != written->version) return false;
-  }
-  return true;
-}
-
-void Rooms::write_changes(std::vector<Presence> changes) {
-  if (!link_.is_linked()) return;  // write_all() will write them
-  if (writing_) {
-    auto& held = writing_->is_last ? writing_->later : writing_->changed;
-    for (const Presence& presence : changes) held.insert_or_assign(presence.id, presence);
-    return;
-  }
-  auto next = changes.begin();
-  while (next != changes.end()) {
-    RoomMessage message{.kind = RoomMessage::Kind::changes, .node = {}, .run = {}};
-    std::map<MemberId, Presence> latest;  // of each member
-    for (std::size_t octets = 0; octets < kPortion && next != changes.end(); ++next) {
-      octets += octets_of(*next);
-      latest.insert_or_assign(next->id, *next);
-      message.changes.push_back(std::move(*next));
-    }
-    const std::uint64_t number = link_.publisher().count_change();
-    std::vector<Command> commands = hash_.member_commands(latest);
-    commands.push_back(hash_.state_command(MembersHash::kState, number));
-    hash_.write(std::move(commands), [this](const redisReply* reply) {
-      if (reply && !is_done(reply)) is_unwritten_ = true;
-    });
-    // Nodes that listen do not need the hash, so the changes are published even when Redis stores no more.
-    link_.publisher().publish(own_.rooms_channel, std::move(message));
-  }
 }
 
 // --- Messages to other nodes
 
 void Rooms::send_to_nodes() {
   if (link_.is_stopped()) return;
-  write_changes(local_.take_changes());
+  own_members_.write_changes(local_.take_changes());
   for (const Outgoing& message : local_.take_outgoing()) send(message);
-  for (const MemberId& member : local_.take_arrived()) fetch_missed(member);
+  for (const MemberId& member : local_.take_arrived()) missed_.fetch(member);
 }
 
 const std::string* Rooms::name_of(signaling::NodeNumber number) const {
@@ -245,8 +107,8 @@ const std::string* Rooms::name_of(signaling::NodeNumber number) const {
 
 void Rooms::send(const Outgoing& message) {
   const std::string* name = name_of(message.node);
-  const bool must_wait =
-      !link_.is_linked() || writing_ || (name && nodes_.at(*name).heard < link_.linked_since());
+  const bool must_wait = !link_.is_linked() || own_members_.is_writing() ||
+                         (name && nodes_.at(*name).heard < link_.linked_since());
   if (must_wait) return add_to_waiting(message);
   if (!name) return redirect(message);
   RoomMessage text{.kind = message.event ? RoomMessage::Kind::said : RoomMessage::Kind::mark,
@@ -301,63 +163,11 @@ void Rooms::redirect(const Outgoing& message) {
     if (is_elsewhere && (!message.event || !local_.hub().has_company_here(member))) {
       send(one);
     } else if (message.event) {
-      keep(member, message.event);
+      missed_.keep(member, message.event);
     } else if (is_here) {
-      fetch_missed(member, [this, one] { local_.receive(one); });
+      missed_.fetch(member, [this, one] { local_.receive(one); });
     }
   }
-}
-
-// Keeps an event for a member that may come back to another node.
-void Rooms::keep(const MemberId& member, const std::shared_ptr<const signaling::Event>& event) {
-  const std::string key = own_.missed_key(member);
-  const std::string octets_key = key + ":octets";
-  const std::string text =
-      seal_.seal(key, to_json(KeptEvent{own_.name, link_.publisher().next_number(), event}));
-  if (!link_.publisher().admit(text)) return;
-  ++counters_.kept;
-  const auto check = [this, member, key, octets_key](const redisReply* reply) {
-    if (!is_done(reply) || reply->elements < 2) return;
-    const auto is_beyond = [&](std::size_t i, std::size_t most) {
-      return reply->element[i]->type == REDIS_REPLY_INTEGER &&
-             reply->element[i]->integer > static_cast<long long>(most);
-    };
-    if (!is_beyond(0, kMaxMissed) && !is_beyond(1, kMaxMissedOctets)) return;
-    link_.commands().send({"UNLINK", key, octets_key});
-    local_.give_up(member);
-    local_.deliver();
-  };
-  link_.commands().send_together({{"RPUSH", key, text},
-                                  {"INCRBY", octets_key, std::to_string(event->message.size())},
-                                  {"EXPIRE", key, kMissedLive},
-                                  {"EXPIRE", octets_key, kMissedLive}},
-                                 check);
-}
-
-void Rooms::fetch_missed(const MemberId& member, std::function<void()> then) {
-  const std::string key = own_.missed_key(member);
-  const auto take = [this, key, member, then = std::move(then)](const redisReply* reply) {
-    const bool is_list = reply && reply->type == REDIS_REPLY_ARRAY && reply->elements == 2 &&
-                         reply->element[0]->type == REDIS_REPLY_ARRAY;
-    std::set<std::pair<std::string, std::uint64_t>> taken;
-    for (std::size_t i = 0; is_list && i < reply->element[0]->elements; ++i) {
-      const auto sealed = text_of(reply->element[0]->element[i]);
-      const auto text = sealed ? seal_.open(key, *sealed) : std::nullopt;
-      const auto kept = text ? parse_kept_event(*text) : std::nullopt;
-      const WallTime now = own_.clock().wall;
-      if (!kept || !is_recent(kept->number, now) || !taken.emplace(kept->node, kept->number).second) {
-        log_.refuse(key);
-        continue;
-      }
-      const bool is_here = local_.hub().node_of(member) == signaling::kThisNode;
-      local_.receive({.to = {member}, .event = kept->event, .forwarded = is_here ? 1U : 0U});
-    }
-    if (then) then();
-    if (!link_.is_stopped()) local_.deliver();
-  };
-  link_.commands().send_together({{"LRANGE", key, std::to_string(-static_cast<long>(kMaxMissed)), "-1"},
-                                  {"UNLINK", key, key + ":octets"}},
-                                 take);
 }
 
 // --- Messages from other nodes
@@ -443,7 +253,7 @@ void Rooms::handle_mark(const Node& node, RoomMessage message) {
     Outgoing mark = message.said;
     mark.to = {member};
     if (mark.origin == node.number && local_.hub().node_of(member) == signaling::kThisNode) {
-      fetch_missed(member, [this, mark] { local_.receive(mark); });
+      missed_.fetch(member, [this, mark] { local_.receive(mark); });
     } else {
       local_.receive(mark);
     }
@@ -517,9 +327,7 @@ void Rooms::tick() {
       link_.ping();
       if (link_.publisher().is_alive_due(now)) {
         link_.publisher().say_alive(RoomMessage::Kind::alive);
-        hash_.keep_alive();
-        check_own_members();
-        if (is_unwritten_) write_all(false);
+        own_members_.look_after();
         freshness_.forget_old(own_.clock().wall);
       }
       drop_silent_nodes(now);

@@ -44,6 +44,8 @@
 #include "cluster/freshness.hpp"
 #include "cluster/local_hub.hpp"
 #include "cluster/members_hash.hpp"
+#include "cluster/missed_events.hpp"
+#include "cluster/own_members.hpp"
 #include "cluster/own_node.hpp"
 #include "cluster/params.hpp"
 #include "cluster/redis_connection.hpp"
@@ -67,22 +69,11 @@ class Rooms {
   // The most messages to members of other nodes that wait while Redis is away; when there are more, the
   // oldest are dropped.
   static constexpr std::size_t kMaxWaiting = 1000;
-  // When somebody else has changed the hash of this node, all members are written again; this is the least
-  // time between two such writings.
-  static constexpr Duration kBetweenRewrites = std::chrono::seconds(5);
-  // The limits of what is kept for a member whose node has ended. They are the same as for one that is cut
-  // off; see signaling::Limits.
-  static constexpr std::size_t kMaxMissed = 256;
-  static constexpr std::size_t kMaxMissedOctets = 256 << 10;
   // Half of the octets that may wait for a client before it is closed as too slow, since all messages may be
   // for one member.
   static constexpr std::size_t kMaxWaitingOctets = 512 << 10;
   static constexpr std::size_t kMaxBacklog = 1000;  // messages of a node whose hash is being read
   static constexpr std::size_t kMaxBacklogOctets = 4 << 20;
-  // Members are written in portions of this size, so that any number of them does not exceed the limit of the
-  // queue.
-  static constexpr std::size_t kPortion = 1 << 20;  // octets
-
   struct Hooks {
     std::function<TimePoint()> clock;
     // Delivers events to members of this node. The list of rooms may have changed too. Must call
@@ -123,18 +114,6 @@ class Rooms {
     std::deque<RoomMessage> backlog;
     std::size_t backlog_octets = 0;
   };
-  // The writing of all members of this node. Changes are not published before it is complete.
-  struct Writing {
-    explicit Writing(bool away) : was_away(away) {}
-
-    std::vector<signaling::Presence> left;
-    std::map<signaling::MemberId, signaling::Presence> changed;  // while the writing lasts
-    std::map<signaling::MemberId, signaling::Presence> later;    // since the last portion was sent
-    // The other nodes may have treated this node as absent.
-    bool was_away;
-    bool begun = false;
-    bool is_last = false;
-  };
   // A run that has ended; its members can come back for some time.
   struct Former {
     signaling::NodeNumber number = 0;
@@ -143,19 +122,10 @@ class Rooms {
 
   void on_linked();
   void read_former_run();
-  void write_all(bool was_away);
-  void write_portion();
-  void on_all_written(bool is_written);
-  void write_changes(std::vector<signaling::Presence> changes);
-  void check_own_members();
-  bool verify_own_members(const redisReply& replies, std::uint64_t sequence, std::size_t members);
-  bool verify_own_portion(const redisReply& fields, bool is_latest);
   void send(const signaling::Outgoing& message);
   void add_to_waiting(const signaling::Outgoing& message);
   void send_waiting();
   void redirect(const signaling::Outgoing& message);
-  void keep(const signaling::MemberId& member, const std::shared_ptr<const signaling::Event>& event);
-  void fetch_missed(const signaling::MemberId& member, std::function<void()> then = {});
   void on_message(std::string_view channel, std::string_view payload);
   // Stores the number of a fresh message. Returns false for another one, counts it and warns.
   bool accept(const RoomMessage& message);
@@ -175,15 +145,12 @@ class Rooms {
   Seal seal_;
   RoomLink link_;
   MembersHash hash_;
+  MissedEvents missed_;
+  OwnMembers own_members_;
   net::Timer timer_;
   std::map<std::string, Node> nodes_;  // the others
   std::vector<Former> formers_;
   signaling::NodeNumber last_number_ = signaling::kThisNode;
-  std::uint64_t whole_sequence_ = 0;  // when all members were last written
-  std::string looked_until_ = "0";    // through the hash of this node, see check_own_members
-  SteadyTime rewrite_at_{};
-  std::optional<Writing> writing_;
-  bool is_unwritten_ = false;  // Redis has refused a change, so all members have to be written again
   std::deque<signaling::Outgoing> waiting_;
   std::size_t waiting_octets_ = 0;
   Freshness freshness_;
