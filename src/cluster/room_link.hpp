@@ -49,7 +49,7 @@ class RoomLink {
 
   bool is_linked() const { return is_connected_ == 1; }
   SteadyTime linked_since() const { return linked_since_; }
-  // 1 when messages of other nodes can be received, otherwise 0
+  // 1 when messages of other nodes can be received, otherwise 0. Any thread may read it.
   const Counter& connected() const { return is_connected_; }
 
   // A message of this run has come back. The node may be linked now.

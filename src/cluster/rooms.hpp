@@ -26,34 +26,35 @@
 //
 // When a node finds that a number is missing in the changes of another node, it reads the hash of that node,
 // as it does after the first message. A node counts as gone when nothing was received from it for
-// kMaxSilence, unless this node receives nothing from any node. A node is linked only while it hears what it
-// says itself; see Echo.
+// OtherNodes::kMaxSilence, unless this node receives nothing from any node. A node is linked only while it
+// hears what it says itself; see Echo.
+//
+// Parts of their own do most of this. RoomLink has the connections to Redis, and the RoomPublisher that
+// numbers what this node says. OwnMembers writes the members of this node, and OtherNodes reads those of the
+// others; MembersHash is the form of both. RoomOutbox sends what members say, and MissedEvents keeps what
+// cannot be sent. Rooms decides in which order the parts act when something arrives or changes, and every
+// second.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
-#include <deque>
 #include <functional>
-#include <map>
-#include <memory>
-#include <optional>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "cluster/counters.hpp"
-#include "cluster/freshness.hpp"
 #include "cluster/local_hub.hpp"
 #include "cluster/members_hash.hpp"
 #include "cluster/missed_events.hpp"
+#include "cluster/other_nodes.hpp"
 #include "cluster/own_members.hpp"
 #include "cluster/own_node.hpp"
 #include "cluster/params.hpp"
-#include "cluster/redis_connection.hpp"
 #include "cluster/room_link.hpp"
 #include "cluster/room_log.hpp"
-#include "cluster/room_message.hpp"
+#include "cluster/room_outbox.hpp"
 #include "cluster/seal.hpp"
 #include "net/asio_types.hpp"
+#include "turnpike/base/counter.hpp"
 #include "turnpike/base/time.hpp"
 #include "turnpike/signaling/hub.hpp"
 
@@ -65,15 +66,6 @@ signaling::ClusterParams hub_params(const Params& params, std::string_view run);
 // Belongs to the thread of its io_context.
 class Rooms {
  public:
-  static constexpr Duration kMaxSilence = std::chrono::seconds(10);
-  // The most messages to members of other nodes that wait while Redis is away; when there are more, the
-  // oldest are dropped.
-  static constexpr std::size_t kMaxWaiting = 1000;
-  // Half of the octets that may wait for a client before it is closed as too slow, since all messages may be
-  // for one member.
-  static constexpr std::size_t kMaxWaitingOctets = 512 << 10;
-  static constexpr std::size_t kMaxBacklog = 1000;  // messages of a node whose hash is being read
-  static constexpr std::size_t kMaxBacklogOctets = 4 << 20;
   struct Hooks {
     std::function<TimePoint()> clock;
     // Delivers events to members of this node. The list of rooms may have changed too. Must call
@@ -97,44 +89,14 @@ class Rooms {
   void send_to_nodes();
 
   const Counters& counters() const { return counters_; }
-  // The number of nodes that are present, including this one
-  const Counter& nodes() const { return node_count_; }
+  // The number of nodes that are present, including this one. Any thread may read these two.
+  const Counter& nodes() const { return others_.count(); }
   // 1 when messages of other nodes can be received, otherwise 0
   const Counter& connected() const { return link_.connected(); }
 
  private:
-  struct Node {
-    signaling::NodeNumber number = 0;
-    std::string run;
-    std::uint64_t sequence = 0;
-    SteadyTime heard{};
-    bool reading = false;  // its hash
-    SteadyTime read_again_at{};
-    bool stale = false;  // the hash has to be read again after that
-    std::deque<RoomMessage> backlog;
-    std::size_t backlog_octets = 0;
-  };
-  // A run that has ended; its members can come back for some time.
-  struct Former {
-    signaling::NodeNumber number = 0;
-    SteadyTime until{};
-  };
-
   void on_linked();
-  void read_former_run();
-  void send(const signaling::Outgoing& message);
-  void add_to_waiting(const signaling::Outgoing& message);
-  void send_waiting();
-  void redirect(const signaling::Outgoing& message);
   void on_message(std::string_view channel, std::string_view payload);
-  // Stores the number of a fresh message. Returns false for another one, counts it and warns.
-  bool accept(const RoomMessage& message);
-  void handle_mark(const Node& node, RoomMessage message);
-  void handle_message(Node& node, RoomMessage message, std::size_t octets);
-  Node& find_or_add_node(const RoomMessage& message);
-  void read_members(const std::string& name);
-  void on_members(const std::string& name, const std::shared_ptr<MembersHash::Snapshot>& snapshot);
-  const std::string* name_of(signaling::NodeNumber number) const;  // null when it is no other node
   void tick();
   void drop_silent_nodes(SteadyTime now);
 
@@ -147,15 +109,9 @@ class Rooms {
   MembersHash hash_;
   MissedEvents missed_;
   OwnMembers own_members_;
+  OtherNodes others_;
+  RoomOutbox outbox_;
   net::Timer timer_;
-  std::map<std::string, Node> nodes_;  // the others
-  std::vector<Former> formers_;
-  signaling::NodeNumber last_number_ = signaling::kThisNode;
-  std::deque<signaling::Outgoing> waiting_;
-  std::size_t waiting_octets_ = 0;
-  Freshness freshness_;
-  bool has_read_former_run_ = false;
-  Counter node_count_{1};
 };
 
 }  // namespace turnpike::cluster
