@@ -71,8 +71,9 @@ Daemon::Daemon(Source source, config::Config config, const auth::CredentialStore
       limits_(config_),
       relays_(config_.relay, addresses_.first(), addresses_of(config_.listen)),
       settings_(WorkerSettings::Parts{config_, addresses_.now(), listeners_, relays_, credentials_,
-                                      [this] { return drain_.has_value(); }}),
+                                      [this] { return stopping_.is_draining(); }}),
       tls_(std::move(tls)),
+      stopping_(make_stopping_parts()),
       clustering_(make_clustering_parts()),
       user_changes_(UserChanges::Parts{config_, credentials_, clustering_, [this] { post_settings(); }}),
       revoking_(Revoking::Parts{control_, config_, credentials_, clustering_, threads_,
@@ -80,7 +81,7 @@ Daemon::Daemon(Source source, config::Config config, const auth::CredentialStore
       reloading_(std::move(source), Reloading::Parts{config_, credentials_, tls_, relays_, addresses_.now()}),
       metrics_(make_metrics_parts()),
       pulse_(Pulse::Parts{control_, workers_, threads_, limits_, started_,
-                          [this] { return drain_.has_value(); }}) {
+                          [this] { return stopping_.is_draining(); }}) {
   raise_descriptor_limit();
   for (const std::string& warning : config_.warnings) spdlog::warn(warning);
   listeners_.open_all(config_);
@@ -126,7 +127,8 @@ Clustering::Parts Daemon::make_clustering_parts() {
       .started = started_,
       .state =
           [this] {
-            return Clustering::State{ready_ && !drain_, drain_.has_value(), workers_.relayed_octets()};
+            return Clustering::State{stopping_.is_ready(), stopping_.is_draining(),
+                                     workers_.relayed_octets()};
           },
       .use_alternates =
           [this](std::vector<turn::AlternateServer> servers) { use_alternates(std::move(servers)); },
@@ -151,8 +153,21 @@ Metrics::Parts Daemon::make_metrics_parts() {
       .started = started_,
       .readiness =
           [this] {
-            return Metrics::Readiness{ready_ && !drain_, drain_.has_value()};
+            return Metrics::Readiness{stopping_.is_ready(), stopping_.is_draining()};
           },
+  };
+}
+
+Stopping::Parts Daemon::make_stopping_parts() {
+  return {
+      .io = control_,
+      .config = config_,
+      .allocations = limits_.allocations,
+      .admin = admin_,
+      .threads = threads_,
+      .clustering = clustering_,
+      .post_settings = [this] { post_settings(); },
+      .end_work = [this] { end_work(); },
   };
 }
 
@@ -192,8 +207,8 @@ void Daemon::open_admin(const config::Config& config) {
       Administration::Hooks{
           .add_metrics = [this](std::vector<admin::Metric>& metrics) { metrics_.add_to(metrics); },
           .status = [this] { return metrics_.make_status(); },
-          .is_ready = [this] { return ready_ && !drain_; },
-          .drain = [this](const admin::DrainOptions& options) { begin_drain(options); },
+          .is_ready = [this] { return stopping_.is_ready(); },
+          .drain = [this](const admin::DrainOptions& options) { stopping_.begin_drain(options); },
           .reload = [this](bool dry_run) { return reload(dry_run); },
           .nodes = [this] { return clustering_.list_nodes(); },
           .end_user = [this](std::string user) { return end_user_everywhere(std::move(user)); },
@@ -242,8 +257,7 @@ bool Daemon::run() {
         control_, *tls_,
         [](spdlog::level::level_enum level, const std::string& line) { spdlog::log(level, line); });
   }
-  signals_.emplace(control_, std::initializer_list<int>{SIGTERM, SIGINT, SIGUSR1},
-                   [this](const signalfd_siginfo& info) { on_signal(static_cast<int>(info.ssi_signo)); });
+  stopping_.read_signals();
   {
     const SignalsBlocked blocked;
     workers_.start();
@@ -251,7 +265,7 @@ bool Daemon::run() {
   }
   if (admin_) admin_->start();
   clustering_.join();
-  ready_ = true;
+  stopping_.set_ready();
   clustering_.start();
   spdlog::info("ready");
   notify_service_manager("READY=1");
@@ -259,14 +273,23 @@ bool Daemon::run() {
   run_loop(control_);
   stop_threads();
   workers_.log_totals();
-  const bool is_whole = !stop_watch_ || !stop_watch_->has_cut_off();
-  stop_watch_.reset();
-  return is_whole;
+  return stopping_.end_watch();
+}
+
+// Ends the work in control_ of all parts, so that run_loop() returns.
+void Daemon::end_work() {
+  reload_signal_->stop();
+  addresses_.stop();
+  if (certificate_follower_) certificate_follower_->stop();
+  if (admin_) admin_->stop();
+  pulse_.stop();
+  clustering_.stop();
 }
 
 void Daemon::stop_threads() {
-  threads_.stop([this](const char* part, StopWatch::CutOff cut_off) { stop_part(part, std::move(cut_off)); });
-  stop_part("a worker", {});  // which waits for nothing
+  threads_.stop(
+      [this](const char* part, StopWatch::CutOff cut_off) { stopping_.watch(part, std::move(cut_off)); });
+  stopping_.watch("a worker", {});  // which waits for nothing
   workers_.stop();
 }
 
@@ -313,79 +336,6 @@ void Daemon::use(Reloading::Next next) {
   if (log_changes) LogScope::use(config_.log);
   for (const std::string& warning : config_.warnings) spdlog::warn(warning);
   if (!credentials_.are_empty()) address_warnings_.warn_about_absent_addresses();
-}
-
-void Daemon::on_signal(int signal) {
-  if (signal == SIGUSR1) return begin_drain({});
-  const Duration drain = std::min(config_.shutdown.drain, config_.shutdown.deadline);
-  const bool is_first = !std::exchange(asked_to_end_, true);
-  if (signal == SIGTERM && drain != Duration::zero() && is_first) {
-    const auto patience = std::chrono::duration_cast<std::chrono::seconds>(drain);
-    // A drain may have begun already, for example by a preStop hook of Kubernetes.
-    if (drain_) return begin_drain({std::min(patience, drain_->left()), drain_->until()});
-    return begin_drain({patience, 0});
-  }
-  spdlog::info(fmt::format("stopping on {}", signal == SIGTERM ? "SIGTERM" : "SIGINT"));
-  stop();
-}
-
-void Daemon::begin_drain(const admin::DrainOptions& options) {
-  if (!ready_) return;  // the daemon is stopping already
-  const auto patience =
-      options.deadline.value_or(std::chrono::duration_cast<std::chrono::seconds>(config_.shutdown.deadline));
-  spdlog::info(fmt::format(
-      "draining: there are {} allocations; the drain ends after {} s, or earlier when {} are left",
-      limits_.allocations.in_use(), patience.count(), options.until));
-  // When the drain is part of a stop, systemd has to wait for its end.
-  const auto longest = std::chrono::microseconds(patience + std::chrono::seconds(10));
-  notify_service_manager("EXTEND_TIMEOUT_USEC=" + std::to_string(longest.count()));
-  const auto deadline = std::chrono::steady_clock::now() + patience;
-  if (drain_) {
-    drain_->change(options.until, deadline);
-  } else {
-    drain_.emplace(control_, limits_.allocations, options.until, deadline, [this] { stop(); });
-  }
-  post_settings();
-  clustering_.announce();
-  if (threads_.signaling()) {
-    const auto now = std::chrono::system_clock::now().time_since_epoch();
-    threads_.signaling()->announce_end(WallTime(std::chrono::duration_cast<Duration>(now + patience)));
-  }
-}
-
-// Ends all work in control_, so that run() returns.
-void Daemon::stop() {
-  if (!ready_) return;
-  ready_ = false;
-  notify_service_manager("STOPPING=1");
-  signals_->stop();
-  begin_stop_watch();
-  reload_signal_->stop();
-  addresses_.stop();
-  if (certificate_follower_) certificate_follower_->stop();
-  if (admin_) admin_->stop();
-  if (drain_) drain_->stop();
-  pulse_.stop();
-  clustering_.stop();
-}
-
-// At the end of a drain the first signal has yet to come, as that of a service manager whose order to stop
-// began the drain in another way. Want of memory or of a thread must not keep the rest from ending.
-void Daemon::begin_stop_watch() {
-  try {
-    stop_watch_.emplace(std::initializer_list<int>{SIGTERM, SIGINT}, asked_to_end_ ? 0U : 1U);
-  } catch (const std::exception& error) {
-    spdlog::warn(std::string("the stop cannot be watched, so it may take long: ").append(error.what()));
-  }
-  stop_part("the main thread", [this] {
-    control_.stop();
-    return admin_ ? fmt::format("{} connections of the admin listener", admin_->connections())
-                  : std::string();
-  });
-}
-
-void Daemon::stop_part(const char* part, StopWatch::CutOff cut_off) {
-  if (stop_watch_) stop_watch_->begin(part, std::move(cut_off));
 }
 
 http::Awaitable<boost::json::object> Daemon::end_user_everywhere(std::string user) {

@@ -17,7 +17,6 @@
 #include "daemon/certificates.hpp"
 #include "daemon/clustering.hpp"
 #include "daemon/credentials.hpp"
-#include "daemon/drain.hpp"
 #include "daemon/metrics.hpp"
 #include "daemon/open_listeners.hpp"
 #include "daemon/own_addresses.hpp"
@@ -28,8 +27,7 @@
 #include "daemon/revoking.hpp"
 #include "daemon/shared_limits.hpp"
 #include "daemon/side_threads.hpp"
-#include "daemon/signal_reader.hpp"
-#include "daemon/stop_watch.hpp"
+#include "daemon/stopping.hpp"
 #include "daemon/user_changes.hpp"
 #include "daemon/worker_settings.hpp"
 #include "daemon/workers.hpp"
@@ -56,6 +54,7 @@ class Daemon {
   // must not use them.
   Clustering::Parts make_clustering_parts();
   Metrics::Parts make_metrics_parts();
+  Stopping::Parts make_stopping_parts();
   relay::Worker::Shared share_with_workers();
   void open_web_forwarder();
   void follow_addresses();
@@ -64,11 +63,7 @@ class Daemon {
   // Puts a configuration into use whose relayed addresses are in use already.
   void use(Reloading::Next next);
   void post_settings();
-  void begin_drain(const admin::DrainOptions& options);
-  void on_signal(int signal);
-  void stop();
-  void begin_stop_watch();
-  void stop_part(const char* part, StopWatch::CutOff cut_off);
+  void end_work();
   void stop_threads();
   void open_admin(const config::Config& config);
   http::Awaitable<boost::json::object> end_user_everywhere(std::string user);
@@ -93,18 +88,14 @@ class Daemon {
   // While it runs:
   std::optional<ReloadSignal> reload_signal_;
   std::optional<CertificateFollower> certificate_follower_;
-  std::optional<Drain> drain_;
-  std::optional<SignalReader> signals_;
   // Always:
+  Stopping stopping_;
   Clustering clustering_;
   UserChanges user_changes_;
   Revoking revoking_;
   Reloading reloading_;
   Metrics metrics_;
   Pulse pulse_;
-  bool ready_ = false;
-  bool asked_to_end_ = false;            // by SIGTERM or SIGINT; the first one may have begun a drain
-  std::optional<StopWatch> stop_watch_;  // while it stops
 };
 
 }  // namespace turnpike::daemon
