@@ -3,10 +3,7 @@
 #include <sys/epoll.h>
 
 #include <algorithm>
-#include <array>
-#include <cerrno>
 #include <new>
-#include <system_error>
 #include <utility>
 
 #include "net/tcp_socket.hpp"
@@ -23,16 +20,7 @@ constexpr int kAcceptsPerPass = 64;  // so that many new connections do not dela
 constexpr std::size_t kStrangerReceives = 1 << 10;
 // A handshake may take a whole flight at a time: a ClientHello with an ML-KEM key share has 1.8 kB.
 constexpr std::size_t kHandshakeReceives = 4 << 10;
-constexpr std::uint32_t kReading = EPOLLIN | EPOLLRDHUP;
 constexpr std::uint32_t kAtEnd = EPOLLRDHUP | EPOLLHUP | EPOLLERR;
-
-std::uint64_t tag_of(const FiveTuple& tuple) {
-  return EventTag{EventKind::connection, static_cast<std::uint64_t>(tuple.path)}.pack();
-}
-
-std::uint32_t events_of(bool watches_output) {
-  return kReading | (watches_output ? std::uint32_t{EPOLLOUT} : 0);
-}
 
 // The answer to an HTTP client on a listener that detects protocols, when no signaling is configured.
 std::string no_page() {
@@ -55,14 +43,11 @@ bool Streams::is_media(Bytes head) {
 
 Streams::Streams(net::Epoll& epoll, std::vector<StreamListener> listeners, const Shared& shared,
                  const StreamLimits& limits)
-    : epoll_(epoll),
-      shared_(shared),
+    : shared_(shared),
       limits_(limits),
       listeners_(epoll, std::move(listeners), counters_),
-      book_(shared.idle) {
-  if (!epoll_.add(handshakes_.fd(), EventTag{EventKind::handshakes}.pack(), EPOLLIN))
-    throw std::system_error(errno, std::generic_category(), "epoll_ctl");
-}
+      sets_(epoll),
+      book_(shared.idle) {}
 
 void Streams::use(const Settings& settings) {
   limits_ = settings.streams;
@@ -71,17 +56,6 @@ void Streams::use(const Settings& settings) {
     // Behind a balancer, the client is known only when the connection is counted.
     if (connection.is_counted && !turn::admits(clients_, connection.tuple.client.address)) end(connection);
   });
-}
-
-bool Streams::unwatch(const Connection& connection) {
-  return set_of(connection).remove(connection.stream.fd());
-}
-
-bool Streams::move_to_handshakes(Connection& connection, bool in_handshake) {
-  if (!unwatch(connection)) return false;
-  connection.in_handshake = in_handshake;
-  return set_of(connection)
-      .add(connection.stream.fd(), tag_of(connection.tuple), events_of(connection.watches_output));
 }
 
 // --- New connections
@@ -144,7 +118,7 @@ Streams::Connection* Streams::make(const StreamListener& listener, net::Fd fd, c
       connection.detector = std::make_unique<ProtocolDetector>(!connection.is_counted, listener.transport,
                                                                listener.web ? &shared_.is_ours : nullptr);
     }
-    return epoll_.add(connection.stream.fd(), tag_of(connection.tuple), kReading);
+    return sets_.add(connection);
   };
   try {
     return book_.make(prepare, std::move(fd));
@@ -160,11 +134,10 @@ Streams::Connection* Streams::make(const StreamListener& listener, net::Fd fd, c
 Streams::Received Streams::on_event(EventTag tag, std::uint32_t events, TimePoint now) {
   messages_.clear();
   if (tag.kind == EventKind::handshakes) {
-    // This takes the first handshake that has an event, that is the one that has waited longest.
-    std::array<epoll_event, 1> first;
-    if (handshakes_.wait(first, 0).empty()) return {};
-    tag = EventTag::unpack(first[0].data.u64);
-    events = first[0].events;
+    const auto handshake = sets_.next_handshake();
+    if (!handshake) return {};
+    tag = handshake->tag;
+    events = handshake->events;
   }
   in_hand_ = PathId{tag.number};
   Connection* connection = book_.find(in_hand_);
@@ -189,14 +162,14 @@ Streams::Received Streams::on_event(EventTag tag, std::uint32_t events, TimePoin
   }
   if (!std::exchange(connection->was_established, stream.is_established()) && stream.is_established()) {
     ++counters_.handshakes_established;
-    if (!move_to_handshakes(*connection, false)) state = State::ended;
+    if (!sets_.move_to_handshakes(*connection, false)) state = State::ended;
     set_deadline(*connection, now.steady + limits_.connect_timeout);
   }
   if (!messages_.empty() && !connection->has_allocation) {
     set_deadline(*connection, now.steady + limits_.idle_timeout);
   }
   if (state == State::open) {
-    watch_output(*connection);
+    sets_.watch_output(*connection);
   } else {
     end(*connection);
   }
@@ -252,7 +225,7 @@ bool Streams::start_tls(Connection& connection, TimePoint now) {
   }
   ++counters_.handshakes_begun;
   connection.was_established = false;
-  return move_to_handshakes(connection, true);
+  return sets_.move_to_handshakes(connection, true);
 }
 
 // The connection ends here in any case; the HTTP thread continues to serve the client.
@@ -260,7 +233,7 @@ void Streams::hand_over_http(Connection& connection) {
   net::Stream& stream = connection.stream;
   end(connection);
   if (!shared_.http) return stream.answer_and_close(as_bytes(no_page()), buffers_);
-  if (stream.has_waiting() || !unwatch(connection)) return;
+  if (stream.has_waiting() || !sets_.remove(connection)) return;
   net::Stream::Released released = stream.release();
   const bool secure = released.tls != nullptr;
   shared_.http(std::move(released.fd),
@@ -274,7 +247,7 @@ void Streams::hand_over_http(Connection& connection) {
 // Here too, the connection ends, and the web thread continues to serve the client.
 void Streams::hand_over_to_web(Connection& connection) {
   end(connection);
-  if (!unwatch(connection)) return;
+  if (!sets_.remove(connection)) return;
   const IpAddress& client = connection.tuple.client.address;
   shared_.web(connection.stream.release().fd, {.client = connection.tuple.client,
                                                .server = connection.tuple.server,
@@ -301,7 +274,7 @@ void Streams::send() {
     if (state == net::Stream::State::ended) {
       end(connection);
     } else {
-      watch_output(connection);
+      sets_.watch_output(connection);
     }
   });
 }
@@ -309,15 +282,6 @@ void Streams::send() {
 void Streams::give_up() {
   messages_.clear();
   if (Connection* connection = book_.find(in_hand_)) end(*connection);
-}
-
-// A stream that holds octets needs an event in the next pass as well, so it waits for output.
-void Streams::watch_output(Connection& connection) {
-  const bool watches = connection.stream.has_waiting() || connection.stream.holds_octets();
-  if (connection.has_ended || connection.watches_output == watches) return;
-  connection.watches_output = watches;
-  set_of(connection)
-      .modify(connection.stream.fd(), tag_of(connection.tuple), events_of(connection.watches_output));
 }
 
 // --- Lifetimes

@@ -1,8 +1,5 @@
 // The TCP and TLS clients of one worker: the accepted connections, and how long each of them stays. The
-// connections are in the epoll set of the worker, whose thread serves them. A TLS handshake costs as much as
-// hundreds of relayed packets. So connections in a handshake have their own epoll set, inside that of the
-// worker, and each pass handles one of their events: even with many handshakes, relayed data waits for one
-// step only.
+// thread of the worker serves them. StreamSets decides in which epoll set each of them waits.
 #pragma once
 
 #include <cstdint>
@@ -20,10 +17,11 @@
 #include "relay/client_transport.hpp"
 #include "relay/counters.hpp"
 #include "relay/event_tag.hpp"
-#include "relay/protocol_detector.hpp"
+#include "relay/stream_connection.hpp"
 #include "relay/stream_limits.hpp"
 #include "relay/stream_listeners.hpp"
 #include "relay/stream_output.hpp"
+#include "relay/stream_sets.hpp"
 #include "relay/web_server.hpp"
 #include "turnpike/base/address_limiter.hpp"
 #include "turnpike/base/endpoint.hpp"
@@ -94,27 +92,12 @@ class Streams final : public ClientTransport {
   std::uint64_t out_of_memory() const override { return counters_.out_of_memory; }
 
  private:
-  struct Connection : ClientConnection {
-    explicit Connection(net::Fd fd) : stream(std::move(fd), nullptr) {}
-
-    net::Stream stream;
-    std::unique_ptr<ProtocolDetector> detector;  // null when the protocol is known
-    const StreamListener* listener = nullptr;
-    bool was_established = false;
-    bool watches_output = false;
-    bool in_handshake = false;
-    WaitingOutput output;  // of this pass
-  };
+  using Connection = StreamConnection;
 
   bool admit(const IpAddress& client);
   void on_accepted(const StreamListener& listener, net::Accepted accepted, TimePoint now);
   void open(const StreamListener& listener, net::Fd fd, const Endpoint& from, TimePoint now);
   Connection* make(const StreamListener& listener, net::Fd fd, const Endpoint& from);
-  // The set that the connection waits in.
-  net::Epoll& set_of(const Connection& connection) { return connection.in_handshake ? handshakes_ : epoll_; }
-  bool unwatch(const Connection& connection);
-  bool move_to_handshakes(Connection& connection, bool in_handshake);
-
   void end(Connection& connection);
   // Handles a connection whose protocol is not known yet. Returns false when nothing more can be done now.
   bool detect_protocol(Connection& connection, std::uint32_t events, TimePoint now);
@@ -123,10 +106,7 @@ class Streams final : public ClientTransport {
   void hand_over_http(Connection& connection);
   void hand_over_to_web(Connection& connection);
   void set_deadline(Connection& connection, SteadyTime deadline);
-  void watch_output(Connection& connection);
 
-  net::Epoll& epoll_;
-  net::Epoll handshakes_;  // the set inside of it
   const Shared shared_;
   StreamLimits limits_;
   const turn::ClientPolicy* clients_ = nullptr;
@@ -134,6 +114,7 @@ class Streams final : public ClientTransport {
   net::StreamBuffers buffers_;
 
   StreamListeners listeners_;  // outlive the connections, which refer to them
+  StreamSets sets_;
   ClientBook<Connection> book_;
   PathId in_hand_{};  // the number of the connection of the last on_event()
   std::vector<Bytes> messages_;
