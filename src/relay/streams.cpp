@@ -6,10 +6,10 @@
 #include <new>
 #include <utility>
 
-#include "net/tcp_socket.hpp"
 #include "relay/balancers.hpp"
 #include "turnpike/stun/channel_data.hpp"
 #include "turnpike/stun/types.hpp"
+#include "turnpike/turn/client_policy.hpp"
 
 namespace turnpike::relay {
 namespace {
@@ -21,17 +21,6 @@ constexpr std::size_t kStrangerReceives = 1 << 10;
 // A handshake may take a whole flight at a time: a ClientHello with an ML-KEM key share has 1.8 kB.
 constexpr std::size_t kHandshakeReceives = 4 << 10;
 constexpr std::uint32_t kAtEnd = EPOLLRDHUP | EPOLLHUP | EPOLLERR;
-
-// The answer to an HTTP client on a listener that detects protocols, when no signaling is configured.
-std::string no_page() {
-  constexpr std::string_view kBody = "404 Not Found: STUN and TURN are served here, and there is no page\n";
-  return std::string(
-             "HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Type: text/plain; charset=utf-8\r\n")
-      .append("Cache-Control: no-store\r\nContent-Length: ")
-      .append(std::to_string(kBody.size()))
-      .append("\r\n\r\n")
-      .append(kBody);
-}
 
 }  // namespace
 
@@ -47,14 +36,17 @@ Streams::Streams(net::Epoll& epoll, std::vector<StreamListener> listeners, const
       limits_(limits),
       listeners_(epoll, std::move(listeners), counters_),
       sets_(epoll),
-      book_(shared.idle) {}
+      book_(shared.idle),
+      start_(shared_, {sets_, book_, buffers_, counters_}) {}
 
 void Streams::use(const Settings& settings) {
   limits_ = settings.streams;
-  clients_ = settings.clients.get();
-  book_.for_each([this](Connection& connection) {
+  const turn::ClientPolicy* const clients = settings.clients.get();
+  start_.use(clients);
+  book_.for_each([&](Connection& connection) {
     // Behind a balancer, the client is known only when the connection is counted.
-    if (connection.is_counted && !turn::admits(clients_, connection.tuple.client.address)) end(connection);
+    if (connection.is_counted && !turn::admits(clients, connection.tuple.client.address))
+      book_.end(connection);
   });
 }
 
@@ -71,23 +63,11 @@ void Streams::on_listener(std::uint64_t index, TimePoint now) {
 
 void Streams::on_accepted(const StreamListener& listener, net::Accepted accepted, TimePoint now) {
   const IpAddress& from = accepted.from.address;
-  if (listener.balancers.empty() ? admit(from) : is_any_of(listener.balancers, from)) {
+  if (listener.balancers.empty() ? start_.admit(from) : is_any_of(listener.balancers, from)) {
     open(listener, std::move(accepted.fd), accepted.from, now);
   } else if (!listener.balancers.empty()) {
     ++counters_.refused;
   }
-}
-
-// Returns whether the client's address is admitted and has a place among the connections without an
-// allocation.
-bool Streams::admit(const IpAddress& client) {
-  if (!turn::admits(clients_, client)) {
-    ++counters_.denied;
-    return false;
-  }
-  const bool has_place = shared_.idle.take(client, turn::is_exempt(clients_, client));
-  if (!has_place) ++counters_.refused;
-  return has_place;
 }
 
 void Streams::open(const StreamListener& listener, net::Fd fd, const Endpoint& from, TimePoint now) {
@@ -100,7 +80,7 @@ void Streams::open(const StreamListener& listener, net::Fd fd, const Endpoint& f
   book_.add(connection, now.steady + limits_.connect_timeout);
   ++counters_.accepted;
   const bool is_tls = !connection.detector && listener.transport == Transport::tls;
-  if (is_tls && !start_tls(connection, now)) end(connection);
+  if (is_tls && !start_.start_tls(connection, now)) book_.end(connection);
   connection.was_established = connection.stream.is_established();
 }
 
@@ -111,13 +91,7 @@ Streams::Connection* Streams::make(const StreamListener& listener, net::Fd fd, c
       wildcard ? net::connection_endpoint(fd.get()) : std::optional(listener.endpoint);
   if (!local) return nullptr;
   const auto prepare = [&](Connection& connection, PathId number) {
-    connection.listener = &listener;
-    connection.is_counted = listener.balancers.empty();
-    connection.tuple = {from, *local, listener.transport.value_or(Transport::tcp), number};
-    if (!connection.is_counted || !listener.transport) {
-      connection.detector = std::make_unique<ProtocolDetector>(!connection.is_counted, listener.transport,
-                                                               listener.web ? &shared_.is_ours : nullptr);
-    }
+    start_.prepare(connection, listener, {from, *local, listener.transport.value_or(Transport::tcp), number});
     return sets_.add(connection);
   };
   try {
@@ -144,7 +118,7 @@ Streams::Received Streams::on_event(EventTag tag, std::uint32_t events, TimePoin
   if (!connection) return {};
   using State = net::Stream::State;
   net::Stream& stream = connection->stream;
-  if (connection->detector && !detect_protocol(*connection, events, now)) return {};
+  if (connection->detector && !start_.detect_protocol(*connection, (events & kAtEnd) != 0, now)) return {};
   State state = State::open;
   if ((events & EPOLLOUT) != 0) state = stream.send_waiting();
   if (state == State::open && stream.holds_octets()) {
@@ -157,7 +131,7 @@ Streams::Received Streams::on_event(EventTag tag, std::uint32_t events, TimePoin
   }
   if (state == State::http) {
     if (!connection->was_established) ++counters_.handshakes_established;
-    hand_over_http(*connection);
+    start_.hand_over_http(*connection);
     return {};
   }
   if (!std::exchange(connection->was_established, stream.is_established()) && stream.is_established()) {
@@ -171,88 +145,9 @@ Streams::Received Streams::on_event(EventTag tag, std::uint32_t events, TimePoin
   if (state == State::open) {
     sets_.watch_output(*connection);
   } else {
-    end(*connection);
+    book_.end(*connection);
   }
   return {connection->tuple, messages_};
-}
-
-// --- Detection of the protocol
-
-bool Streams::detect_protocol(Connection& connection, std::uint32_t events, TimePoint now) {
-  const ProtocolDetector::Verdict verdict =
-      connection.detector->read(connection.stream.fd(), (events & kAtEnd) != 0);
-  if (verdict == ProtocolDetector::Verdict::wait) return false;
-  if (const auto& client = connection.detector->client()) connection.tuple.client = *client;
-  connection.detector.reset();
-  if (verdict == ProtocolDetector::Verdict::broken) {
-    end(connection);
-    return false;
-  }
-  if (!connection.is_counted) connection.is_counted = admit(connection.tuple.client.address);
-  if (!connection.is_counted) {
-    end(connection);
-    return false;
-  }
-  if (verdict == ProtocolDetector::Verdict::http) {
-    hand_over_http(connection);
-    return false;
-  }
-  if (verdict == ProtocolDetector::Verdict::web) {
-    hand_over_to_web(connection);
-    return false;
-  }
-  if (verdict == ProtocolDetector::Verdict::turn) return true;
-  // From now on, the connection waits in the set of handshakes.
-  if (!start_tls(connection, now)) end(connection);
-  return false;
-}
-
-// A handshake costs a signature for any client, so each source may begin only so many in a second.
-bool Streams::start_tls(Connection& connection, TimePoint now) {
-  if (!shared_.tls) return false;
-  const IpAddress& client = connection.tuple.client.address;
-  if (!turn::is_exempt(clients_, client) && !shared_.handshakes.take(client, now.steady)) {
-    ++counters_.handshakes_withheld;
-    return false;
-  }
-  connection.tuple.transport = Transport::tls;
-  const net::TlsUse use = connection.listener->transport ? net::TlsUse::turn : net::TlsUse::any_of_them;
-  try {
-    connection.stream.start_tls(*shared_.tls->get(), use);
-  } catch (const std::bad_alloc&) {
-    ++counters_.out_of_memory;
-    return false;
-  }
-  ++counters_.handshakes_begun;
-  connection.was_established = false;
-  return sets_.move_to_handshakes(connection, true);
-}
-
-// The connection ends here in any case; the HTTP thread continues to serve the client.
-void Streams::hand_over_http(Connection& connection) {
-  net::Stream& stream = connection.stream;
-  end(connection);
-  if (!shared_.http) return stream.answer_and_close(as_bytes(no_page()), buffers_);
-  if (stream.has_waiting() || !sets_.remove(connection)) return;
-  net::Stream::Released released = stream.release();
-  const bool secure = released.tls != nullptr;
-  shared_.http(std::move(released.fd),
-               {.peer = connection.tuple.client.address,
-                .secure = secure,
-                .tls = std::move(released.tls),
-                .received = std::move(released.received),
-                .to_https = secure ? net::ToHttps::no : connection.listener->to_https});
-}
-
-// Here too, the connection ends, and the web thread continues to serve the client.
-void Streams::hand_over_to_web(Connection& connection) {
-  end(connection);
-  if (!sets_.remove(connection)) return;
-  const IpAddress& client = connection.tuple.client.address;
-  shared_.web(connection.stream.release().fd, {.client = connection.tuple.client,
-                                               .server = connection.tuple.server,
-                                               .web = *connection.listener->web,
-                                               .is_exempt = turn::is_exempt(clients_, client)});
 }
 
 // --- Output
@@ -272,7 +167,7 @@ void Streams::send() {
       ++counters_.out_of_memory;
     }
     if (state == net::Stream::State::ended) {
-      end(connection);
+      book_.end(connection);
     } else {
       sets_.watch_output(connection);
     }
@@ -281,7 +176,7 @@ void Streams::send() {
 
 void Streams::give_up() {
   messages_.clear();
-  if (Connection* connection = book_.find(in_hand_)) end(*connection);
+  if (Connection* connection = book_.find(in_hand_)) book_.end(*connection);
 }
 
 // --- Lifetimes
@@ -298,8 +193,6 @@ void Streams::set_deadline(Connection& connection, SteadyTime deadline) {
   connection.deadline = deadline;
   book_.deadlines().wake_by(connection, deadline);
 }
-
-void Streams::end(Connection& connection) { book_.end(connection); }
 
 void Streams::remove_ended() {
   book_.remove_ended([](Connection&) {});
@@ -321,7 +214,7 @@ void Streams::on_timeout(TimePoint now) {
       book_.deadlines().wake_by(*connection, connection->deadline);
     } else {
       ++counters_.timed_out;
-      end(*connection);
+      book_.end(*connection);
     }
   }
 }

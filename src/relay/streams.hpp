@@ -1,18 +1,17 @@
 // The TCP and TLS clients of one worker: the accepted connections, and how long each of them stays. The
-// thread of the worker serves them. StreamSets decides in which epoll set each of them waits.
+// thread of the worker serves them. StreamStart decides how each begins, and StreamSets in which epoll set it
+// waits.
 #pragma once
 
 #include <cstdint>
-#include <functional>
-#include <memory>
 #include <optional>
 #include <span>
 #include <vector>
 
-#include "net/accepted_connection.hpp"
 #include "net/epoll.hpp"
+#include "net/fd.hpp"
 #include "net/stream.hpp"
-#include "net/tls_context.hpp"
+#include "net/tcp_socket.hpp"
 #include "relay/client_book.hpp"
 #include "relay/client_transport.hpp"
 #include "relay/counters.hpp"
@@ -22,31 +21,16 @@
 #include "relay/stream_listeners.hpp"
 #include "relay/stream_output.hpp"
 #include "relay/stream_sets.hpp"
-#include "relay/web_server.hpp"
-#include "turnpike/base/address_limiter.hpp"
+#include "relay/stream_start.hpp"
 #include "turnpike/base/endpoint.hpp"
 #include "turnpike/base/time.hpp"
-#include "turnpike/turn/client_policy.hpp"
 #include "turnpike/turn/output.hpp"
 
 namespace turnpike::relay {
 
-// Takes over connections that speak HTTP. It is called on the threads of all workers. Empty when no page is
-// served.
-using HttpHandOver = std::function<void(net::Fd, net::AcceptedConnection)>;
-
 class Streams final : public ClientTransport {
  public:
-  // All workers share these. They must outlive the workers.
-  struct Shared {
-    const net::CurrentTls* tls;  // may be null when no listener is tls
-    IdleConnections& idle;
-    AddressLimiter& handshakes;  // that one source may begin in a second
-    HttpHandOver http{};
-    // Neither is empty when a listener has a web server behind it.
-    WebHandOver web{};
-    IsOurs is_ours{};
-  };
+  using Shared = StreamStart::Shared;
 
   // `epoll` is the worker's set, and outlives this. Throws std::system_error.
   Streams(net::Epoll& epoll, std::vector<StreamListener> listeners, const Shared& shared,
@@ -94,28 +78,20 @@ class Streams final : public ClientTransport {
  private:
   using Connection = StreamConnection;
 
-  bool admit(const IpAddress& client);
   void on_accepted(const StreamListener& listener, net::Accepted accepted, TimePoint now);
   void open(const StreamListener& listener, net::Fd fd, const Endpoint& from, TimePoint now);
   Connection* make(const StreamListener& listener, net::Fd fd, const Endpoint& from);
-  void end(Connection& connection);
-  // Handles a connection whose protocol is not known yet. Returns false when nothing more can be done now.
-  bool detect_protocol(Connection& connection, std::uint32_t events, TimePoint now);
-  // Returns false when TLS cannot begin; the caller then ends the connection.
-  [[nodiscard]] bool start_tls(Connection& connection, TimePoint now);
-  void hand_over_http(Connection& connection);
-  void hand_over_to_web(Connection& connection);
   void set_deadline(Connection& connection, SteadyTime deadline);
 
   const Shared shared_;
   StreamLimits limits_;
-  const turn::ClientPolicy* clients_ = nullptr;
   ConnectionCounters counters_;
   net::StreamBuffers buffers_;
 
   StreamListeners listeners_;  // outlive the connections, which refer to them
   StreamSets sets_;
   ClientBook<Connection> book_;
+  StreamStart start_;
   PathId in_hand_{};  // the number of the connection of the last on_event()
   std::vector<Bytes> messages_;
   StreamOutput<Connection> output_;
