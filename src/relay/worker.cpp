@@ -1,12 +1,12 @@
 #include "relay/worker.hpp"
 
 #include <sys/epoll.h>
-#include <sys/eventfd.h>
 #include <sys/prctl.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <string>
 #include <system_error>
 
 #include "relay/clock.hpp"
@@ -23,26 +23,20 @@ constexpr std::size_t kDatagramsPerRelay = 16;
 
 constexpr unsigned long kTimerSlack = 1'000;  // ns; the default of 50,000 would make pauses uneven
 
-net::Fd require(int fd, const char* call) {
-  if (fd < 0) throw std::system_error(errno, std::generic_category(), call);
-  return net::Fd(fd);
-}
-
 }  // namespace
 
 Worker::Worker(const Shared& shared, unsigned number, WorkerListeners listeners)
-    : number_(number),
-      wake_(require(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "eventfd")),
+    : thread_(std::string("worker-").append(std::to_string(number))),
       warnings_(shared.warnings),
       pacing_(shared.settings->batching_delay),
       mailbox_(shared.mailboxes[number]),
       event_log_(number, shared.hints),
       received_(kPoolSlots),
-      clients_(epoll_, std::move(listeners), shared.clients, *shared.settings, random_, sends_),
+      clients_(thread_.epoll(), std::move(listeners), shared.clients, *shared.settings, random_, sends_),
       relays_(shared.relays, random_, *this, static_cast<std::uint16_t>(number)),
       peer_sender_(relays_, sends_, *this),
       relayed_mail_(shared.mailboxes),
-      tcp_relays_(epoll_, number, relays_, random_,
+      tcp_relays_(thread_.epoll(), number, relays_, random_,
                   {shared.peer_connections, shared.mailboxes, shared.server_budgets}),
       roaming_(number, shared.mailboxes, crypto::draw_hash_key(random_)),
       client_sender_(clients_, roaming_, counters_.out_of_memory),
@@ -65,8 +59,7 @@ Worker::Worker(const Shared& shared, unsigned number, WorkerListeners listeners)
       }),
       mail_handler_({server_, output_, clients_, roaming_, tcp_relays_, *this, counters_.out_of_memory}) {
   use(*settings_);
-  if (!epoll_.add(wake_.get(), EventTag{EventKind::wake}.pack(), EPOLLIN) ||
-      !epoll_.add(mailbox_.fd(), EventTag{EventKind::mail}.pack(), EPOLLIN))
+  if (!thread_.epoll().add(mailbox_.fd(), EventTag{EventKind::mail}.pack(), EPOLLIN))
     throw std::system_error(errno, std::generic_category(), "epoll_ctl");
   // Memory for a usual pass is reserved now, so that it is there when memory runs out later.
   output_.reserve(kPoolSlots);
@@ -74,21 +67,11 @@ Worker::Worker(const Shared& shared, unsigned number, WorkerListeners listeners)
 }
 
 Worker::~Worker() {
-  if (thread_.joinable()) stop();
-}
-
-void Worker::start() {
-  thread_ = std::thread([this] { run(); });
-}
-
-void Worker::stop() {
-  stopping_.store(true, std::memory_order_relaxed);
-  eventfd_write(wake_.get(), 1);
-  thread_.join();
+  if (thread_.is_running()) stop();
 }
 
 bool Worker::watch_relay(int fd, turn::RelayId relay) {
-  return RelayEvent::fits(fd) && epoll_.add(fd, RelayEvent{relay, fd}.tag().pack(), EPOLLIN);
+  return RelayEvent::fits(fd) && thread_.epoll().add(fd, RelayEvent{relay, fd}.tag().pack(), EPOLLIN);
 }
 
 int Worker::timeout_ms(SteadyTime now) const {
@@ -117,11 +100,10 @@ void Worker::add_counters_to(Totals& totals) const {
 
 void Worker::run() {
   prctl(PR_SET_TIMERSLACK, kTimerSlack, 0UL, 0UL, 0UL);
-  prctl(PR_SET_NAME, std::string("worker-").append(std::to_string(number_)).c_str(), 0UL, 0UL, 0UL);
   std::array<epoll_event, kEventsPerWait> events;
   TimePoint now = read_clocks();
-  while (!stopping_.load(std::memory_order_relaxed)) {
-    const std::span<const epoll_event> ready = epoll_.wait(events, timeout_ms(now.steady));
+  while (!thread_.is_stopping()) {
+    const std::span<const epoll_event> ready = thread_.epoll().wait(events, timeout_ms(now.steady));
     pacing_.begin(server_.counters());
     now = read_clocks();
     expire(now);

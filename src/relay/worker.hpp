@@ -7,21 +7,18 @@
 // control plane.
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <deque>
 #include <memory>
-#include <thread>
 
 #include "net/datagrams.hpp"
-#include "net/epoll.hpp"
-#include "net/fd.hpp"
 #include "net/system_random.hpp"
 #include "relay/client_sender.hpp"
 #include "relay/clients.hpp"
 #include "relay/counters.hpp"
 #include "relay/event_log.hpp"
 #include "relay/event_tag.hpp"
+#include "relay/loop_thread.hpp"
 #include "relay/mail_handler.hpp"
 #include "relay/mailbox.hpp"
 #include "relay/pass_pacing.hpp"
@@ -65,9 +62,11 @@ class Worker final : private RelaySockets::Host, private PeerSender::Host, priva
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
 
-  void start();
+  void start() {
+    thread_.start([this] { run(); });
+  }
   // Ends the loop and joins the thread. All allocations of the worker end. Call it once.
-  void stop();
+  void stop() { thread_.stop(); }
 
   // Adds what this worker has counted so far. Any thread may call it while the worker runs.
   void add_counters_to(Totals& totals) const;
@@ -102,10 +101,8 @@ class Worker final : private RelaySockets::Host, private PeerSender::Host, priva
   void warn(TimePoint now);
   void settle_tcp_relays(TimePoint now);
 
-  const unsigned number_;
+  LoopThread thread_;  // ends before the members below; see the destructor
   net::SystemRandom random_;
-  net::Epoll epoll_;
-  net::Fd wake_;
   Warnings& warnings_;
   WorkerCounters counters_;
   PassPacing pacing_;
@@ -124,8 +121,6 @@ class Worker final : private RelaySockets::Host, private PeerSender::Host, priva
   turn::Output output_;  // is destroyed before relays_, since it may have relays to be closed
   turn::Server server_;  // is destroyed first of the members above, so that it can close its relays
   MailHandler mail_handler_;
-  std::atomic<bool> stopping_{false};
-  std::thread thread_;
 };
 
 }  // namespace turnpike::relay
