@@ -34,12 +34,10 @@ Worker::Worker(const Shared& shared, unsigned number, WorkerListeners listeners)
       received_(kPoolSlots),
       clients_(thread_.epoll(), std::move(listeners), shared.clients, *shared.settings, random_, sends_),
       relays_(shared.relays, random_, *this, static_cast<std::uint16_t>(number)),
-      peer_sender_(relays_, sends_, *this),
-      relayed_mail_(shared.mailboxes),
       tcp_relays_(thread_.epoll(), number, relays_, random_,
                   {shared.peer_connections, shared.mailboxes, shared.server_budgets}),
       roaming_(number, shared.mailboxes, crypto::draw_hash_key(random_)),
-      client_sender_(clients_, roaming_, counters_.out_of_memory),
+      outbox_({relays_, clients_, roaming_, shared.mailboxes, sends_, *this, counters_.out_of_memory}),
       settings_(shared.settings),
       server_({
           .settings = settings_->core(),
@@ -63,7 +61,7 @@ Worker::Worker(const Shared& shared, unsigned number, WorkerListeners listeners)
     throw std::system_error(errno, std::generic_category(), "epoll_ctl");
   // Memory for a usual pass is reserved now, so that it is there when memory runs out later.
   output_.reserve(kPoolSlots);
-  peer_sender_.reserve(kPoolSlots);
+  outbox_.reserve(kPoolSlots);
 }
 
 Worker::~Worker() {
@@ -88,7 +86,7 @@ void Worker::add_counters_to(Totals& totals) const {
   totals.breakdown += server_.breakdown();
   totals.histograms += pacing_.histograms();
   totals.histograms.received_runs += received_.runs();
-  totals.histograms.sent_runs += peer_sender_.runs();
+  totals.histograms.sent_runs += outbox_.runs();
   totals.add(sends_);
   clients_.add_counters_to(totals);
   totals.add(tcp_relays_.counters());
@@ -161,7 +159,7 @@ void Worker::on_relay(RelayEvent event, std::uint32_t events, TimePoint now) {
   const RelaySockets::Role role = relays_.role_of(relay, fd);
   if (role == RelaySockets::Role::none) return;
   if (role == RelaySockets::Role::tcp_listener) return accept_peers(relay, fd, now);
-  if ((events & EPOLLERR) != 0) peer_sender_.take_errors(relay, fd, now);
+  if ((events & EPOLLERR) != 0) outbox_.take_errors(relay, fd, now);
   if ((events & EPOLLIN) == 0) return;
   if (received_.free_slots() < kDatagramsPerRelay) flush(now);
   for (const net::ReceivedDatagram& datagram : received_.receive(fd, kDatagramsPerRelay)) {
@@ -253,14 +251,7 @@ void Worker::carry_out(TimePoint now) {
   // This comes before the answers: a client that learns of its allocation may at once open another
   // connection, and the first one must no longer count as a connection without an allocation.
   clients_.follow_allocations(output_.lifetimes(), now);
-  attempt([&] { pacing_.add_flows(peer_sender_.send(output_.to_peers(), now)); });
-  attempt([&] { relayed_mail_.send(output_.to_relays()); });
-  // Relays are closed after the last datagram has been sent through them, because their numbers are
-  // descriptors and may soon belong to another relay. They are closed before a client learns that its
-  // allocation has ended, because this client may ask any worker for the port.
-  output_.clear_to_peers();
-  output_.close_relays();
-  attempt([&] { pacing_.add_flows(client_sender_.send(output_)); });
+  pacing_.add_flows(outbox_.send(output_, now));
   attempt([&] { settle_tcp_relays(now); });
   // This comes after all answers, so that a connection that has ended gets its last one.
   attempt([&] { clients_.remove_ended([&](const FiveTuple& tuple) { on_client_closed(tuple, now); }); });

@@ -13,7 +13,6 @@
 
 #include "net/datagrams.hpp"
 #include "net/system_random.hpp"
-#include "relay/client_sender.hpp"
 #include "relay/clients.hpp"
 #include "relay/counters.hpp"
 #include "relay/event_log.hpp"
@@ -21,10 +20,10 @@
 #include "relay/loop_thread.hpp"
 #include "relay/mail_handler.hpp"
 #include "relay/mailbox.hpp"
+#include "relay/outbox.hpp"
 #include "relay/pass_pacing.hpp"
 #include "relay/peer_sender.hpp"
 #include "relay/relay_sockets.hpp"
-#include "relay/relayed_mail.hpp"
 #include "relay/roaming.hpp"
 #include "relay/settings.hpp"
 #include "relay/tcp_relays.hpp"
@@ -112,11 +111,9 @@ class Worker final : private RelaySockets::Host, private PeerSender::Host, priva
   net::SendCounters sends_;
   Clients clients_;
   RelaySockets relays_;
-  PeerSender peer_sender_;
-  RelayedMail relayed_mail_;
   TcpRelays tcp_relays_;
   Roaming roaming_;
-  ClientSender client_sender_;
+  Outbox outbox_;
   std::shared_ptr<const Settings> settings_;
   turn::Output output_;  // is destroyed before relays_, since it may have relays to be closed
   turn::Server server_;  // is destroyed first of the members above, so that it can close its relays
