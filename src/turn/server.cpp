@@ -9,27 +9,10 @@
 
 namespace turnpike::turn {
 
-using stun::AttributeType;
 using stun::ChannelData;
 using stun::Class;
 using stun::ErrorCode;
 using stun::Method;
-
-namespace {
-
-bool is_turn_request(Method method) {
-  switch (method) {
-    case Method::allocate:
-    case Method::refresh:
-    case Method::create_permission:
-    case Method::channel_bind:
-    case Method::connect:
-    case Method::connection_bind: return true;
-    default: return false;
-  }
-}
-
-}  // namespace
 
 Server::Server(const Params& params) : Server(params, crypto::draw_hash_key(params.random)) {}
 
@@ -43,12 +26,10 @@ Server::Server(const ServerParams& params, const HashKey& key)
       tcp_connections_(params.connections, params.connection_quota, access_, responder_, counters_),
       lifetimes_(settings_, allocations_, moves_, tcp_connections_, responder_, counters_, breakdown_),
       reservations_(params.ports),
-      allocator_(params, settings_, allocations_, moves_, lifetimes_, reservations_, responder_, counters_,
-                 breakdown_),
-      permissions_(settings_, allocations_, access_, responder_, counters_),
       shaper_(settings_, params.server_budgets, counters_),
       relaying_(access_, allocations_, shaper_, responder_, counters_, breakdown_, params.short_way),
-      binding_(params.nat_discoveries, access_, responder_) {}
+      requests_(params, {settings_, access_, responder_, allocations_, moves_, tcp_connections_, lifetimes_,
+                         reservations_, counters_, breakdown_}) {}
 
 // --- Clients
 
@@ -60,7 +41,7 @@ void Server::on_client(const FiveTuple& tuple, Bytes message, TimePoint now, Out
   if (stun::looks_like_channel_data(message)) return on_channel_data(tuple, message, now, out);
   const auto parsed = stun::MessageView::parse(message);
   if (!parsed) return on_foreign(tuple, message, parsed.error(), now, out);
-  if (parsed->message_class() == Class::request) return on_request(tuple, *parsed, now, out);
+  if (parsed->message_class() == Class::request) return requests_.on_request(tuple, *parsed, now, out);
   if (parsed->type() == stun::MessageType{Method::send, Class::indication})
     return on_send(tuple, *parsed, now, out);
   // A Binding indication is a keepalive and has no answer (RFC 8489 §6.3.2).
@@ -72,11 +53,8 @@ void Server::on_client(const FiveTuple& tuple, Bytes message, TimePoint now, Out
 void Server::on_foreign(const FiveTuple& tuple, Bytes message, stun::ParseError error, TimePoint now,
                         Output& out) {
   if (settings_.rfc3489 && error == stun::ParseError::bad_magic_cookie) {
-    if (const auto parsed = stun::MessageView::parse_rfc3489(message)) {
-      ++counters_.requests;
-      Request request{tuple, *parsed, now};
-      return binding_.on_rfc3489(request, out);
-    }
+    if (const auto parsed = stun::MessageView::parse_rfc3489(message))
+      return requests_.on_rfc3489(tuple, *parsed, now, out);
   }
   ++counters_.client_malformed;
 }
@@ -115,78 +93,6 @@ void Server::on_send(const FiveTuple& tuple, const stun::MessageView& indication
     return;
   }
   relaying_.on_send(lifetimes_.find_or_complete_move(tuple, now, out), *send, now, out);
-}
-
-// --- Requests
-
-void Server::on_request(const FiveTuple& tuple, const stun::MessageView& message, TimePoint now,
-                        Output& out) {
-  Request request{tuple, message, now};
-  if (message.method() == Method::binding) {
-    ++counters_.requests;
-    return binding_.on_binding(request, out);
-  }
-  if (!is_turn_request(message.method())) {  // RFC 8489 §6.3: an unknown method, so dropped
-    ++counters_.client_unexpected;
-    return;
-  }
-  const std::size_t before = out.to_clients().size();
-  const std::size_t forwarded = out.forwards().size();
-  try {
-    on_turn_request(request, out);
-    // A forwarded request is counted by the worker that receives it.
-    if (out.forwards().size() == forwarded) ++counters_.requests;
-  } catch (const std::bad_alloc&) {
-    // The request was not carried out, unless only the report failed after the answer. Memory for this answer
-    // is reserved.
-    ++counters_.requests;
-    ++counters_.out_of_memory;
-    if (out.to_clients().size() == before) responder_.reject(request, ErrorCode::insufficient_capacity, out);
-  }
-}
-
-void Server::on_turn_request(Request& request, Output& out) {
-  if (responder_.serves_stun_alone() || binding_.is_for_discovery_alone(request.tuple)) {
-    return responder_.reject(request, ErrorCode::forbidden, out);
-  }
-  request.allocation = lifetimes_.find_current(request.tuple, request.now, out);
-  // This identity's key is tried first. A client that began with an access token therefore needs no token in
-  // later requests.
-  const std::optional<auth::Identity> awaited = tcp_connections_.find_awaited(request);
-  const auth::Identity* known = awaited ? &*awaited : nullptr;
-  if (!known && request.message.method() != Method::allocate) {
-    if (const Allocation* arriving = moves_.find_arriving(request.tuple)) known = &arriving->identity;
-  }
-  if (request.allocation) known = &request.allocation->identity;
-  if (responder_.authenticate(request, known, out)) on_authenticated(request, out);
-}
-
-void Server::on_authenticated(Request& request, Output& out) {
-  if (responder_.reject_unknown(request, {.tokens = responder_.takes_tokens()}, out)) return;
-  const Method method = request.message.method();
-  if (method == Method::allocate) return allocator_.on_allocate(request, out);
-  if (method == Method::connection_bind)
-    return tcp_connections_.on_connection_bind(request, knows(request.tuple), out);
-
-  if (moves_.params().enabled && !request.allocation) {
-    if (method == Method::refresh && request.has(AttributeType::mobility_ticket))
-      return lifetimes_.on_move(request, out);
-    request.allocation = moves_.complete(request.tuple, &request.sender(), request.now, out);
-  }
-  on_request_with_allocation(request, out);
-}
-
-void Server::on_request_with_allocation(Request& request, Output& out) {
-  if (!request.allocation)  // RFC 8656 §5
-    return responder_.reject(request, ErrorCode::allocation_mismatch, out);
-  if (!request.sender().may_act_for(request.allocation->identity))
-    return responder_.reject(request, ErrorCode::wrong_credentials, out);
-  switch (request.message.method()) {
-    case Method::refresh: return lifetimes_.on_refresh(request, out);
-    case Method::create_permission: return permissions_.on_create_permission(request, out);
-    case Method::connect: return tcp_connections_.on_connect(request, out);
-    default: return permissions_.on_channel_bind(request, out);
-  }
 }
 
 // --- Peers
@@ -230,16 +136,16 @@ bool is_known(const auth::Identity& identity, const auth::CredentialStore& crede
   return key && std::ranges::equal(key->bytes(), identity.key.bytes());
 }
 
-}  // namespace
-
 // Returns why an allocation must end under the new settings, or nothing when it may stay.
-std::optional<EndReason> Server::why_forbidden(const Allocation& allocation, const Settings& former,
-                                               const Settings& settings) {
+std::optional<EndReason> why_forbidden(const Allocation& allocation, const Settings& former,
+                                       const Settings& settings) {
   const bool changes_users = settings.credentials != former.credentials;
   if (changes_users && !is_known(allocation.identity, *settings.credentials)) return EndReason::user_changed;
   if (!settings.admits(allocation.tuple.client.address)) return EndReason::client_denied;
   return std::nullopt;
 }
+
+}  // namespace
 
 void Server::on_settings(const Settings& settings, TimePoint now, Output& out) {
   // The new settings are taken first, since this cannot fail: the caller deletes the former ones afterwards.

@@ -47,6 +47,10 @@ class Lifetimes {
                                       const Limits& limits);
 
   // --- Look-ups of allocations
+  // Whether the 5-tuple has an allocation here, or an allocation is about to move to it.
+  bool knows(const FiveTuple& tuple) const {
+    return allocations_.contains(tuple) || moves_.find_arriving(tuple) != nullptr;
+  }
   // The allocation of this 5-tuple, or null. An expired allocation is removed.
   Allocation* find_current(const FiveTuple& tuple, TimePoint now, Output& out);
   // The same for data that came by this 5-tuple. If an allocation is about to move to the 5-tuple, the data

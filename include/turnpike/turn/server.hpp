@@ -11,11 +11,12 @@
 //     TcpConnections  connections with peers (RFC 6062)
 //     Lifetimes       Refresh, and the ends of allocations
 //     Reservations    relayed addresses that were reserved and wait to be claimed
-//     Allocator       Allocate
-//     Permissions     CreatePermission and ChannelBind
 //     Shaper          how much may be relayed in a second
 //     Relaying        ChannelData, Send and what peers send
-//     Binding         Binding, and NAT discovery (RFC 5780)
+//     Requests        all requests, with a part for each kind:
+//       Allocator     Allocate
+//       Permissions   CreatePermission and ChannelBind
+//       Binding       Binding, and NAT discovery (RFC 5780)
 #pragma once
 
 #include <cstdint>
@@ -27,15 +28,13 @@
 #include "turnpike/stun/message.hpp"
 #include "turnpike/turn/allocation_info.hpp"
 #include "turnpike/turn/allocations.hpp"
-#include "turnpike/turn/allocator.hpp"
-#include "turnpike/turn/binding.hpp"
 #include "turnpike/turn/counters.hpp"
 #include "turnpike/turn/lifetimes.hpp"
 #include "turnpike/turn/moves.hpp"
 #include "turnpike/turn/output.hpp"
 #include "turnpike/turn/peer_access.hpp"
-#include "turnpike/turn/permissions.hpp"
 #include "turnpike/turn/relaying.hpp"
+#include "turnpike/turn/requests.hpp"
 #include "turnpike/turn/reservations.hpp"
 #include "turnpike/turn/responder.hpp"
 #include "turnpike/turn/server_params.hpp"
@@ -103,9 +102,7 @@ class Server {
   SteadyTime next_deadline() const;
 
   // Whether a 5-tuple has an allocation here, or an allocation is about to move to it.
-  bool knows(const FiveTuple& tuple) const {
-    return allocations_.contains(tuple) || moves_.find_arriving(tuple) != nullptr;
-  }
+  bool knows(const FiveTuple& tuple) const { return lifetimes_.knows(tuple); }
 
   std::size_t allocations() const { return allocations_.size(); }
   const Counters& counters() const { return counters_; }
@@ -118,13 +115,7 @@ class Server {
   void reject_client(const FiveTuple& tuple, Bytes message, TimePoint now, Output& out);
   void on_channel_data(const FiveTuple& tuple, Bytes message, TimePoint now, Output& out);
   void on_send(const FiveTuple& tuple, const stun::MessageView& indication, TimePoint now, Output& out);
-  void on_request(const FiveTuple& tuple, const stun::MessageView& message, TimePoint now, Output& out);
-  void on_turn_request(Request& request, Output& out);
-  void on_authenticated(Request& request, Output& out);
-  static std::optional<EndReason> why_forbidden(const Allocation& allocation, const Settings& former,
-                                                const Settings& settings);
   void end_forbidden(const Settings& former, TimePoint now, Output& out);
-  void on_request_with_allocation(Request& request, Output& out);
 
   // The order matters: a part refers only to parts above it.
   Settings settings_;
@@ -138,11 +129,9 @@ class Server {
   TcpConnections tcp_connections_;
   Lifetimes lifetimes_;
   Reservations reservations_;
-  Allocator allocator_;
-  Permissions permissions_;
   Shaper shaper_;
   Relaying relaying_;
-  Binding binding_;
+  Requests requests_;
 };
 
 }  // namespace turnpike::turn
