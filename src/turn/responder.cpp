@@ -16,7 +16,8 @@ Responder::Responder(const ServerParams& params, const Settings& settings, const
       access_(access),
       counters_(counters),
       breakdown_(breakdown),
-      long_term_(digester_, params.nonce_key, settings.nonce_lifetime),
+      nonce_key_(params.nonce_key),
+      long_term_(digester_, nonce_key_, settings.nonce_lifetime),
       indication_ids_(params.random.below(std::minstd_rand::max())) {}
 
 bool Responder::authenticate(Request& request, const auth::Identity* known, Output& out) {

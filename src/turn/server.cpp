@@ -18,7 +18,6 @@ Server::Server(const Params& params) : Server(params, crypto::draw_hash_key(para
 
 Server::Server(const ServerParams& params, const HashKey& key)
     : settings_(params.settings),
-      nonce_key_(params.nonce_key),
       access_(*params.settings.policy, params.ports),
       responder_(params, settings_, access_, counters_, breakdown_),
       allocations_(key),
@@ -26,8 +25,7 @@ Server::Server(const ServerParams& params, const HashKey& key)
       tcp_connections_(params.connections, params.connection_quota, access_, responder_, counters_),
       lifetimes_(settings_, allocations_, moves_, tcp_connections_, responder_, counters_, breakdown_),
       reservations_(params.ports),
-      shaper_(settings_, params.server_budgets, counters_),
-      relaying_(access_, allocations_, shaper_, responder_, counters_, breakdown_, params.short_way),
+      relaying_(params, settings_, access_, allocations_, responder_, counters_, breakdown_),
       requests_(params, {settings_, access_, responder_, allocations_, moves_, tcp_connections_, lifetimes_,
                          reservations_, counters_, breakdown_}) {}
 
@@ -151,7 +149,7 @@ void Server::on_settings(const Settings& settings, TimePoint now, Output& out) {
   // The new settings are taken first, since this cannot fail: the caller deletes the former ones afterwards.
   const Settings former = std::exchange(settings_, settings);
   access_.use(*settings_.policy);
-  if (settings_.nonce_lifetime != former.nonce_lifetime) responder_.renew_nonces(nonce_key_);
+  if (settings_.nonce_lifetime != former.nonce_lifetime) responder_.renew_nonces();
   try {
     end_forbidden(former, now, out);
   } catch (const std::bad_alloc&) {

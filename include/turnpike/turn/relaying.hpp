@@ -1,6 +1,6 @@
 // The relayed path: ChannelData and Send indications go to peers, and datagrams of peers go to clients. When
-// the peer is a relayed address of this server, its datagram does not go through the kernel. This code
-// allocates no memory, copies no payload and takes no lock.
+// the peer is a relayed address of this server, its datagram does not go through the kernel. Its Shaper keeps
+// the limits on bytes per second. This code allocates no memory, copies no payload and takes no lock.
 #pragma once
 
 #include <optional>
@@ -16,6 +16,8 @@
 #include "turnpike/turn/output.hpp"
 #include "turnpike/turn/peer_access.hpp"
 #include "turnpike/turn/responder.hpp"
+#include "turnpike/turn/server_params.hpp"
+#include "turnpike/turn/settings.hpp"
 #include "turnpike/turn/shaper.hpp"
 
 namespace turnpike::turn {
@@ -24,16 +26,16 @@ namespace turnpike::turn {
 // allocation that is alive.
 class Relaying {
  public:
-  // References outlive this. ServerParams explains `short_way`.
-  Relaying(const PeerAccess& access, const Allocations& allocations, Shaper& shaper, Responder& responder,
-           Counters& counters, Breakdown& breakdown, bool short_way)
+  // References outlive this, and so does what `params` refer to.
+  Relaying(const ServerParams& params, const Settings& settings, const PeerAccess& access,
+           const Allocations& allocations, Responder& responder, Counters& counters, Breakdown& breakdown)
       : access_(access),
         allocations_(allocations),
-        shaper_(shaper),
+        shaper_(settings, params.server_budgets, counters),
         responder_(responder),
         counters_(counters),
         breakdown_(breakdown),
-        short_way_(short_way) {}
+        short_way_(params.short_way) {}
 
   // A Send indication (RFC 8656 §11.2). It views the message.
   struct Send {
@@ -61,11 +63,11 @@ class Relaying {
 
   const PeerAccess& access_;
   const Allocations& allocations_;
-  Shaper& shaper_;
+  Shaper shaper_;
   Responder& responder_;
   Counters& counters_;
   Breakdown& breakdown_;
-  const bool short_way_;
+  const bool short_way_;  // see ServerParams
 };
 
 }  // namespace turnpike::turn

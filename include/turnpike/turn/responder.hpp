@@ -33,9 +33,7 @@ class Responder {
   Responder& operator=(const Responder&) = delete;
 
   // Call this after the nonce lifetime in the settings has changed.
-  void renew_nonces(const auth::Nonces::MasterKey& key) {
-    long_term_.use_nonces(key, settings_.nonce_lifetime);
-  }
+  void renew_nonces() { long_term_.use_nonces(nonce_key_, settings_.nonce_lifetime); }
 
   // Finds out who sent the request and how it was signed. Returns false when it has refused and answered the
   // request. `known` is the identity of the allocation that the request probably belongs to; see
@@ -81,6 +79,7 @@ class Responder {
   const PeerAccess& access_;
   Counters& counters_;
   Breakdown& breakdown_;
+  const auth::Nonces::MasterKey nonce_key_;
   crypto::Digester digester_;
   auth::LongTermCheck long_term_;
   std::minstd_rand indication_ids_;

@@ -11,9 +11,9 @@
 //     TcpConnections  connections with peers (RFC 6062)
 //     Lifetimes       Refresh, and the ends of allocations
 //     Reservations    relayed addresses that were reserved and wait to be claimed
-//     Shaper          how much may be relayed in a second
-//     Relaying        ChannelData, Send and what peers send
-//     Requests        all requests, with a part for each kind:
+//     Relaying        ChannelData, Send and what peers send; its part:
+//       Shaper        how much may be relayed in a second
+//     Requests        all requests; a part for each kind:
 //       Allocator     Allocate
 //       Permissions   CreatePermission and ChannelBind
 //       Binding       Binding, and NAT discovery (RFC 5780)
@@ -39,7 +39,6 @@
 #include "turnpike/turn/responder.hpp"
 #include "turnpike/turn/server_params.hpp"
 #include "turnpike/turn/settings.hpp"
-#include "turnpike/turn/shaper.hpp"
 #include "turnpike/turn/tcp_connections.hpp"
 
 namespace turnpike::turn {
@@ -119,7 +118,6 @@ class Server {
 
   // The order matters: a part refers only to parts above it.
   Settings settings_;
-  const auth::Nonces::MasterKey nonce_key_;
   Counters counters_;
   Breakdown breakdown_;
   PeerAccess access_;
@@ -129,7 +127,6 @@ class Server {
   TcpConnections tcp_connections_;
   Lifetimes lifetimes_;
   Reservations reservations_;
-  Shaper shaper_;
   Relaying relaying_;
   Requests requests_;
 };
