@@ -72,13 +72,14 @@ Daemon::Daemon(Source source, config::Config config, const auth::CredentialStore
       relays_(config_.relay, addresses_.first(), addresses_of(config_.listen)),
       settings_(WorkerSettings::Parts{config_, addresses_.now(), listeners_, relays_, credentials_,
                                       [this] { return stopping_.is_draining(); }}),
-      tls_(std::move(tls)),
+      certificates_(std::move(tls)),
       stopping_(make_stopping_parts()),
       clustering_(make_clustering_parts()),
       user_changes_(UserChanges::Parts{config_, credentials_, clustering_, [this] { post_settings(); }}),
       revoking_(Revoking::Parts{control_, config_, credentials_, clustering_, threads_,
                                 [this] { post_settings(); }}),
-      reloading_(std::move(source), Reloading::Parts{config_, credentials_, tls_, relays_, addresses_.now()}),
+      reloading_(std::move(source),
+                 Reloading::Parts{config_, credentials_, certificates_.get(), relays_, addresses_.now()}),
       metrics_(make_metrics_parts()),
       pulse_(Pulse::Parts{control_, workers_, threads_, limits_, started_,
                           [this] { return stopping_.is_draining(); }}) {
@@ -88,7 +89,7 @@ Daemon::Daemon(Source source, config::Config config, const auth::CredentialStore
   if (config_.signaling.enabled) {
     threads_.open_signaling({.config = config_,
                              .relay = listeners_.announced(),
-                             .tls = tls_.get(),
+                             .tls = certificates_.get(),
                              .advertised = relays_.addresses()->advertised(),
                              .default_address = addresses_.first().default_source(),
                              .handshakes = limits_.limiters.handshakes});
@@ -145,7 +146,7 @@ Metrics::Parts Daemon::make_metrics_parts() {
       .relays = relays_,
       .listeners = listeners_,
       .workers = workers_,
-      .tls = tls_,
+      .tls = certificates_.get(),
       .threads = threads_,
       .admin = admin_,
       .clustering = clustering_,
@@ -184,10 +185,10 @@ relay::Worker::Shared Daemon::share_with_workers() {
       .hints = workers_.hints(),
       .nonce_key = nonce_key(config_.cluster),
       .nat_discoveries = listeners_.nat_discoveries(),
-      .clients = {.streams = {.tls = tls_ ? &tls_->tls() : nullptr,
+      .clients = {.streams = {.tls = certificates_.tls(),
                               .idle = limits_.idle_connections,
                               .handshakes = limits_.limiters.handshakes},
-                  .associations = {.dtls = tls_ ? &tls_->dtls() : nullptr,
+                  .associations = {.dtls = certificates_.dtls(),
                                    .idle = limits_.idle_connections,
                                    .limiters = limits_.limiters}},
       .peer_connections = workers_.peer_connections(),
@@ -231,7 +232,7 @@ void Daemon::open_web_forwarder() {
     listeners_.refuse_own_address(*listener.web);
     spdlog::info(fmt::format("connections to {} for names that are not ours are passed on to {}",
                              url_of(listener, listener.endpoint), listener.web->at.to_string()));
-    threads_.open_web(config_, tls_.get());
+    threads_.open_web(config_, certificates_.get());
   }
 }
 
@@ -250,13 +251,9 @@ void Daemon::follow_addresses() {
 
 bool Daemon::run() {
   signal(SIGPIPE, SIG_IGN);
-  reload_signal_.emplace(control_, [this] { return reload(false).report.ok; });
+  reloading_.follow_signals(control_, [this] { return reload(false).report.ok; });
   addresses_.follow(control_, [this] { follow_addresses(); });
-  if (tls_) {
-    certificate_follower_.emplace(
-        control_, *tls_,
-        [](spdlog::level::level_enum level, const std::string& line) { spdlog::log(level, line); });
-  }
+  certificates_.follow(control_);
   stopping_.read_signals();
   {
     const SignalsBlocked blocked;
@@ -278,9 +275,9 @@ bool Daemon::run() {
 
 // Ends the work in control_ of all parts, so that run_loop() returns.
 void Daemon::end_work() {
-  reload_signal_->stop();
+  reloading_.stop();
   addresses_.stop();
-  if (certificate_follower_) certificate_follower_->stop();
+  certificates_.stop();
   if (admin_) admin_->stop();
   pulse_.stop();
   clustering_.stop();
@@ -321,10 +318,7 @@ void Daemon::use(Reloading::Next next) {
   config_ = std::move(next.config);
   clustering_.follow_config();
   credentials_.use(std::move(next.credentials));
-  if (next.certificates) {
-    tls_->use(std::move(*next.certificates));
-    certificate_follower_->follow();
-  }
+  if (next.certificates) certificates_.use(std::move(*next.certificates));
   limits_.use(config_);
   settings_.update_client_policy();
   settings_.update_peer_policy();

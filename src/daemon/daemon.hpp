@@ -6,23 +6,21 @@
 #include <boost/json/object.hpp>
 #include <chrono>
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
 #include "config/config.hpp"
 #include "daemon/address_warnings.hpp"
 #include "daemon/administration.hpp"
-#include "daemon/certificate_follower.hpp"
 #include "daemon/certificates.hpp"
 #include "daemon/clustering.hpp"
 #include "daemon/credentials.hpp"
 #include "daemon/metrics.hpp"
 #include "daemon/open_listeners.hpp"
 #include "daemon/own_addresses.hpp"
+#include "daemon/own_certificates.hpp"
 #include "daemon/program.hpp"
 #include "daemon/pulse.hpp"
-#include "daemon/reload.hpp"
 #include "daemon/reloading.hpp"
 #include "daemon/revoking.hpp"
 #include "daemon/shared_limits.hpp"
@@ -81,14 +79,10 @@ class Daemon {
   relay::RelayPool relays_;
   AddressWarnings address_warnings_{relays_};
   WorkerSettings settings_;
-  std::unique_ptr<Certificates> tls_;  // may be null
+  OwnCertificates certificates_;
   SideThreads threads_;
   Workers workers_;
   std::unique_ptr<Administration> admin_;  // null when there is no admin interface
-  // While it runs:
-  std::optional<ReloadSignal> reload_signal_;
-  std::optional<CertificateFollower> certificate_follower_;
-  // Always:
   Stopping stopping_;
   Clustering clustering_;
   UserChanges user_changes_;

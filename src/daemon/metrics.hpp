@@ -38,7 +38,7 @@ class Metrics {
     const relay::RelayPool& relays;
     const OpenListeners& listeners;
     const Workers& workers;
-    const std::unique_ptr<Certificates>& tls;
+    const Certificates* tls;
     const SideThreads& threads;
     const std::unique_ptr<Administration>& admin;
     Clustering& clustering;  // describing this node takes a new measure of its load

@@ -1,8 +1,10 @@
 // Reads a new configuration while the daemon runs: everything is read, checked and built before anything is
-// changed, so that a reload with an error changes nothing.
+// changed, so that a reload with an error changes nothing. This class also waits for the signals that ask for
+// a reload.
 #pragma once
 
-#include <memory>
+#include <boost/asio/io_context.hpp>
+#include <functional>
 #include <optional>
 #include <utility>
 
@@ -12,6 +14,7 @@
 #include "daemon/counters.hpp"
 #include "daemon/credentials.hpp"
 #include "daemon/program.hpp"
+#include "daemon/reload.hpp"
 #include "net/interfaces.hpp"
 #include "relay/relay_sockets.hpp"
 
@@ -23,7 +26,7 @@ class Reloading {
   struct Parts {
     const config::Config& config;  // the present one
     const Credentials& credentials;
-    const std::unique_ptr<Certificates>& tls;  // null when no listener needs a certificate
+    const Certificates* tls;  // null when no listener needs a certificate
     const relay::RelayPool& relays;
     const net::LocalAddresses& addresses;  // the present ones
   };
@@ -37,6 +40,16 @@ class Reloading {
   };
 
   Reloading(Source source, const Parts& parts) : source_(std::move(source)), parts_(parts) {}
+
+  // Calls `reload` for each signal that asks for a reload; it says whether it went well. hold_signals() must
+  // have been called before any other thread began. `io` must outlive this object. Throws std::system_error.
+  void follow_signals(boost::asio::io_context& io, std::function<bool()> reload) {
+    signal_.emplace(io, std::move(reload));
+  }
+  // Leaves the io_context without work of this object's.
+  void stop() {
+    if (signal_) signal_->stop();
+  }
 
   // Reads the configuration again. Fills the report, and returns nothing when there is an error.
   std::optional<Next> read(admin::ReloadReport& report) const;
@@ -53,6 +66,7 @@ class Reloading {
   const Source source_;
   const Parts parts_;
   DaemonCounters counters_;
+  std::optional<ReloadSignal> signal_;  // since follow_signals()
 };
 
 }  // namespace turnpike::daemon
