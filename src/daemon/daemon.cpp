@@ -53,33 +53,26 @@ class SignalsBlocked {
   sigset_t before_{};
 };
 
-std::vector<IpAddress> addresses_of(const std::vector<config::Listener>& listeners) {
-  std::vector<IpAddress> addresses;
-  addresses.reserve(listeners.size());
-  for (const config::Listener& listener : listeners) addresses.push_back(listener.endpoint.address);
-  return addresses;
-}
-
 }  // namespace
 
 Daemon::Daemon(Source source, config::Config config, const auth::CredentialStore& credentials,
                std::unique_ptr<Certificates> tls)
     : config_(std::move(config)),
-      listeners_(config_.workers == 0 ? usable_cores() : config_.workers, addresses_.first().all,
-                 tls != nullptr),
       credentials_(control_, credentials),
       limits_(config_),
-      relays_(config_.relay, addresses_.first(), addresses_of(config_.listen)),
-      settings_(WorkerSettings::Parts{config_, addresses_.now(), listeners_, relays_, credentials_,
-                                      [this] { return stopping_.is_draining(); }}),
+      addresses_(config_),
+      listeners_(config_.workers == 0 ? usable_cores() : config_.workers, addresses_.first().all,
+                 tls != nullptr),
+      settings_(WorkerSettings::Parts{config_, addresses_.now(), listeners_, addresses_.relays(),
+                                      credentials_, [this] { return stopping_.is_draining(); }}),
       certificates_(std::move(tls)),
       stopping_(make_stopping_parts()),
       clustering_(make_clustering_parts()),
       user_changes_(UserChanges::Parts{config_, credentials_, clustering_, [this] { post_settings(); }}),
       revoking_(Revoking::Parts{control_, config_, credentials_, clustering_, threads_,
                                 [this] { post_settings(); }}),
-      reloading_(std::move(source),
-                 Reloading::Parts{config_, credentials_, certificates_.get(), relays_, addresses_.now()}),
+      reloading_(std::move(source), Reloading::Parts{config_, credentials_, certificates_.get(),
+                                                     addresses_.relays(), addresses_.now()}),
       metrics_(make_metrics_parts()),
       pulse_(Pulse::Parts{control_, workers_, threads_, limits_, started_,
                           [this] { return stopping_.is_draining(); }}) {
@@ -90,7 +83,7 @@ Daemon::Daemon(Source source, config::Config config, const auth::CredentialStore
     threads_.open_signaling({.config = config_,
                              .relay = listeners_.announced(),
                              .tls = certificates_.get(),
-                             .advertised = relays_.addresses()->advertised(),
+                             .advertised = addresses_.advertised(),
                              .default_address = addresses_.first().default_source(),
                              .handshakes = limits_.limiters.handshakes});
     listeners_.add_others(threads_.signaling()->endpoints());
@@ -98,7 +91,7 @@ Daemon::Daemon(Source source, config::Config config, const auth::CredentialStore
   revoking_.apply_recalled(config::recall_revocations(config_));
   if (config_.admin.is_enabled()) open_admin(config_);
   open_web_forwarder();
-  address_warnings_.warn_about_alternates(config_.nat_discovery.alternates);
+  addresses_.warnings().warn_about_alternates(config_.nat_discovery.alternates);
   settings_.update_peer_policy();
   relay::Worker::Shared shared = share_with_workers();
   threads_.set_hand_overs(shared.clients.streams);
@@ -108,10 +101,10 @@ Daemon::Daemon(Source source, config::Config config, const auth::CredentialStore
     spdlog::info(
         "auth has no users, secrets or third_party: this server answers STUN only and relays nothing");
   } else {
-    address_warnings_.warn_about_relay_addresses();
-    address_warnings_.warn_about_receive_buffer();
-    address_warnings_.warn_about_absent_addresses();
-    address_warnings_.name_closed_networks(settings_.peer_policy());
+    addresses_.warnings().warn_about_relay_addresses();
+    addresses_.warnings().warn_about_receive_buffer();
+    addresses_.warnings().warn_about_absent_addresses();
+    addresses_.warnings().name_closed_networks(settings_.peer_policy());
   }
 }
 
@@ -121,7 +114,7 @@ Clustering::Parts Daemon::make_clustering_parts() {
       .config = config_,
       .addresses = addresses_.now(),
       .listeners = listeners_,
-      .relays = relays_,
+      .relays = addresses_.relays(),
       .quota = limits_.allocations,
       .address_quota = limits_.addresses,
       .threads = threads_,
@@ -143,7 +136,7 @@ Metrics::Parts Daemon::make_metrics_parts() {
   return {
       .config = config_,
       .limits = limits_,
-      .relays = relays_,
+      .relays = addresses_.relays(),
       .listeners = listeners_,
       .workers = workers_,
       .tls = certificates_.get(),
@@ -175,7 +168,7 @@ Stopping::Parts Daemon::make_stopping_parts() {
 relay::Worker::Shared Daemon::share_with_workers() {
   return {
       .settings = settings_.make(),
-      .relays = relays_,
+      .relays = addresses_.relays(),
       .quota = limits_.allocations,
       .connection_quota = limits_.peer_connections,
       .address_quota = limits_.addresses,
@@ -237,16 +230,14 @@ void Daemon::open_web_forwarder() {
 }
 
 void Daemon::follow_addresses() {
-  const net::LocalAddresses& now = addresses_.now();
-  relays_.follow(now);
   settings_.update_peer_policy();
   post_settings();
   if (threads_.signaling())
-    threads_.signaling()->set_addresses(relays_.addresses()->advertised(), now.default_source());
+    threads_.signaling()->set_addresses(addresses_.advertised(), addresses_.now().default_source());
   if (credentials_.are_empty()) return;
-  address_warnings_.warn_about_relay_addresses();
-  address_warnings_.warn_about_absent_addresses();
-  address_warnings_.name_closed_networks(settings_.peer_policy());
+  addresses_.warnings().warn_about_relay_addresses();
+  addresses_.warnings().warn_about_absent_addresses();
+  addresses_.warnings().name_closed_networks(settings_.peer_policy());
 }
 
 bool Daemon::run() {
@@ -295,7 +286,7 @@ Administration::Reloaded Daemon::reload(bool dry_run) {
   std::optional<Reloading::Next> next = reloading_.read(reloaded.report);
   try {
     if (next && dry_run) reloaded.settings = settings_.make_for(next->config, std::move(next->credentials));
-    if (next && !dry_run) relays_.use(next->config.relay, addresses_.now());
+    if (next && !dry_run) addresses_.use(next->config.relay);
   } catch (const std::exception& error) {
     reloaded.report.errors.push_back(config::add_place(next->config.places, error.what()));
     next.reset();
@@ -325,11 +316,11 @@ void Daemon::use(Reloading::Next next) {
   post_settings();
   revoking_.apply_recalled(next.recalled);
   credentials_.warn_about_algorithms();
-  threads_.use(config_, relays_.addresses()->advertised(), addresses_.now().default_source());
+  threads_.use(config_, addresses_.advertised(), addresses_.now().default_source());
   if (admin_) admin_->use(config_.admin);
   if (log_changes) LogScope::use(config_.log);
   for (const std::string& warning : config_.warnings) spdlog::warn(warning);
-  if (!credentials_.are_empty()) address_warnings_.warn_about_absent_addresses();
+  if (!credentials_.are_empty()) addresses_.warnings().warn_about_absent_addresses();
 }
 
 http::Awaitable<boost::json::object> Daemon::end_user_everywhere(std::string user) {

@@ -10,14 +10,13 @@
 #include <vector>
 
 #include "config/config.hpp"
-#include "daemon/address_warnings.hpp"
+#include "daemon/addressing.hpp"
 #include "daemon/administration.hpp"
 #include "daemon/certificates.hpp"
 #include "daemon/clustering.hpp"
 #include "daemon/credentials.hpp"
 #include "daemon/metrics.hpp"
 #include "daemon/open_listeners.hpp"
-#include "daemon/own_addresses.hpp"
 #include "daemon/own_certificates.hpp"
 #include "daemon/program.hpp"
 #include "daemon/pulse.hpp"
@@ -29,7 +28,6 @@
 #include "daemon/user_changes.hpp"
 #include "daemon/worker_settings.hpp"
 #include "daemon/workers.hpp"
-#include "relay/relay_sockets.hpp"
 #include "turnpike/auth/credentials.hpp"
 
 namespace turnpike::daemon {
@@ -72,12 +70,10 @@ class Daemon {
   boost::asio::io_context control_{1};  // the io_context of the main thread; destroyed last
   config::Config config_;               // the present configuration
   const std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
-  OwnAddresses addresses_;
-  OpenListeners listeners_;
   Credentials credentials_;
   SharedLimits limits_;
-  relay::RelayPool relays_;
-  AddressWarnings address_warnings_{relays_};
+  Addressing addresses_;
+  OpenListeners listeners_;
   WorkerSettings settings_;
   OwnCertificates certificates_;
   SideThreads threads_;
