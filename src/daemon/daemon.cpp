@@ -16,7 +16,6 @@
 #include "daemon/run_loop.hpp"
 #include "net/interfaces.hpp"
 #include "net/system_random.hpp"
-#include "relay/clock.hpp"
 
 namespace turnpike::daemon {
 namespace {
@@ -68,9 +67,8 @@ Daemon::Daemon(Source source, config::Config config, const auth::CredentialStore
       certificates_(std::move(tls)),
       stopping_(make_stopping_parts()),
       clustering_(make_clustering_parts()),
-      user_changes_(UserChanges::Parts{config_, credentials_, clustering_, [this] { post_settings(); }}),
-      revoking_(Revoking::Parts{control_, config_, credentials_, clustering_, threads_,
-                                [this] { post_settings(); }}),
+      orders_(Orders::Parts{control_, config_, credentials_, clustering_, threads_, workers_,
+                            [this] { post_settings(); }}),
       reloading_(std::move(source), Reloading::Parts{config_, credentials_, certificates_.get(),
                                                      addresses_.relays(), addresses_.now()}),
       metrics_(make_metrics_parts()),
@@ -88,7 +86,7 @@ Daemon::Daemon(Source source, config::Config config, const auth::CredentialStore
                              .handshakes = limits_.limiters.handshakes});
     listeners_.add_others(threads_.signaling()->endpoints());
   }
-  revoking_.apply_recalled(config::recall_revocations(config_));
+  orders_.revoking().apply_recalled(config::recall_revocations(config_));
   if (config_.admin.is_enabled()) open_admin(config_);
   open_web_forwarder();
   addresses_.warnings().warn_about_alternates(config_.nat_discovery.alternates);
@@ -126,8 +124,11 @@ Clustering::Parts Daemon::make_clustering_parts() {
           },
       .use_alternates =
           [this](std::vector<turn::AlternateServer> servers) { use_alternates(std::move(servers)); },
-      .carry_out = [this](const cluster::Order& order) { return carry_out(order); },
-      .revoked = [this](const std::vector<auth::Revocation>& list) { revoking_.apply_those_of_others(list); },
+      .carry_out = [this](const cluster::Order& order) { return orders_.carry_out(order); },
+      .revoked =
+          [this](const std::vector<auth::Revocation>& list) {
+            orders_.revoking().apply_those_of_others(list);
+          },
       .list_revoked = [this] { return credentials_.list_revoked(); },
   };
 }
@@ -205,14 +206,14 @@ void Daemon::open_admin(const config::Config& config) {
           .drain = [this](const admin::DrainOptions& options) { stopping_.begin_drain(options); },
           .reload = [this](bool dry_run) { return reload(dry_run); },
           .nodes = [this] { return clustering_.list_nodes(); },
-          .end_user = [this](std::string user) { return end_user_everywhere(std::move(user)); },
+          .end_user = [this](std::string user) { return orders_.end_user_everywhere(std::move(user)); },
           .list_users = [this](const std::string& after,
-                               std::size_t limit) { return user_changes_.list(after, limit); },
+                               std::size_t limit) { return orders_.changes().list(after, limit); },
           .change_users =
-              [this](admin::UserChange change) { return user_changes_.change(std::move(change)); },
+              [this](admin::UserChange change) { return orders_.changes().change(std::move(change)); },
           .revoke =
               [this](auth::Revocation::Kind kind, std::string name, std::chrono::seconds duration) {
-                return revoking_.revoke(kind, std::move(name), duration);
+                return orders_.revoking().revoke(kind, std::move(name), duration);
               },
           .mailboxes = workers_.mailboxes()});
   listeners_.add_others(admin_->endpoints());
@@ -314,32 +315,13 @@ void Daemon::use(Reloading::Next next) {
   settings_.update_client_policy();
   settings_.update_peer_policy();
   post_settings();
-  revoking_.apply_recalled(next.recalled);
+  orders_.revoking().apply_recalled(next.recalled);
   credentials_.warn_about_algorithms();
   threads_.use(config_, addresses_.advertised(), addresses_.now().default_source());
   if (admin_) admin_->use(config_.admin);
   if (log_changes) LogScope::use(config_.log);
   for (const std::string& warning : config_.warnings) spdlog::warn(warning);
   if (!credentials_.are_empty()) addresses_.warnings().warn_about_absent_addresses();
-}
-
-http::Awaitable<boost::json::object> Daemon::end_user_everywhere(std::string user) {
-  workers_.end_user(user);
-  cluster::Order order{cluster::Order::Kind::end_user, std::move(user)};
-  const cluster::Outcome outcome = co_await clustering_.publish_order(std::move(order));
-  co_return to_json(outcome);
-}
-
-cluster::OrderResult Daemon::carry_out(const cluster::Order& order) {
-  // Allocations that began after the order was given stay.
-  const WallTime now = relay::read_clocks().wall;
-  const auto passed = order.given ? std::max(Duration::zero(), now - *order.given) : Duration::zero();
-  switch (order.kind) {
-    case cluster::Order::Kind::end_user: workers_.end_user(order.name, passed); break;
-    case cluster::Order::Kind::remove_user: return user_changes_.remove_as_ordered(order);
-    case cluster::Order::Kind::revoke: break;
-  }
-  return cluster::OrderResult::done;
 }
 
 void Daemon::use_alternates(std::vector<turn::AlternateServer> servers) {

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <boost/asio/io_context.hpp>
-#include <boost/json/object.hpp>
 #include <chrono>
 #include <memory>
 #include <string>
@@ -17,15 +16,14 @@
 #include "daemon/credentials.hpp"
 #include "daemon/metrics.hpp"
 #include "daemon/open_listeners.hpp"
+#include "daemon/orders.hpp"
 #include "daemon/own_certificates.hpp"
 #include "daemon/program.hpp"
 #include "daemon/pulse.hpp"
 #include "daemon/reloading.hpp"
-#include "daemon/revoking.hpp"
 #include "daemon/shared_limits.hpp"
 #include "daemon/side_threads.hpp"
 #include "daemon/stopping.hpp"
-#include "daemon/user_changes.hpp"
 #include "daemon/worker_settings.hpp"
 #include "daemon/workers.hpp"
 #include "turnpike/auth/credentials.hpp"
@@ -62,9 +60,6 @@ class Daemon {
   void end_work();
   void stop_threads();
   void open_admin(const config::Config& config);
-  http::Awaitable<boost::json::object> end_user_everywhere(std::string user);
-  // Carries out an order that an operator gave on another node.
-  cluster::OrderResult carry_out(const cluster::Order& order);
   void use_alternates(std::vector<turn::AlternateServer> servers);
 
   boost::asio::io_context control_{1};  // the io_context of the main thread; destroyed last
@@ -81,8 +76,7 @@ class Daemon {
   std::unique_ptr<Administration> admin_;  // null when there is no admin interface
   Stopping stopping_;
   Clustering clustering_;
-  UserChanges user_changes_;
-  Revoking revoking_;
+  Orders orders_;
   Reloading reloading_;
   Metrics metrics_;
   Pulse pulse_;
