@@ -23,8 +23,7 @@ enum class EventKind : std::uint8_t {
 
 struct EventTag {
   static constexpr int kNumberBits = 61;
-  static_assert(static_cast<unsigned>(EventKind::kinds) <= 1U << (64 - kNumberBits),
-                "a kind does not fit; SlotMap depends on the number of bits as well");
+  static_assert(static_cast<unsigned>(EventKind::kinds) <= 1U << (64 - kNumberBits), "a kind does not fit");
 
   EventKind kind = EventKind::wake;
   std::uint64_t number = 0;  // less than 2^kNumberBits

@@ -9,9 +9,11 @@
 #include <utility>
 #include <vector>
 
+#include "relay/event_tag.hpp"
+
 namespace turnpike::relay {
 
-// Id is an enum of 64 bits, of which 61 are used.
+// Id is an enum of 64 bits, of which EventTag::kNumberBits are used.
 template <class Thing, class Id>
 class SlotMap {
  public:
@@ -61,7 +63,7 @@ class SlotMap {
 
  private:
   static constexpr int kIndexBits = 32;
-  static constexpr std::uint32_t kGenerationMask = 0x1FFFFFFF;
+  static constexpr std::uint32_t kGenerationMask = (1U << (EventTag::kNumberBits - kIndexBits)) - 1;
 
   struct Slot {
     std::unique_ptr<Thing> thing;

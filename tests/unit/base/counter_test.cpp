@@ -4,6 +4,10 @@
 #include <set>
 #include <string>
 
+#include "cluster/counters.hpp"
+#include "daemon/counters.hpp"
+#include "daemon/refusal_counters.hpp"
+#include "daemon/web_counters.hpp"
 #include "http/counters.hpp"
 #include "relay/counters.hpp"
 
@@ -32,6 +36,12 @@ TEST_CASE("each counter has one row, and each row a series of its own", "[base]"
   std::set<std::string> series;
   relay::Totals().for_each([&]<class Counters>(const Counters&) { check_list<Counters>(series); });
   check_list<http::Counters>(series);
+  check_list<http::SiteCounters>(series);
+  check_list<cluster::Counters>(series);
+  check_list<daemon::DaemonCounters>(series);
+  check_list<daemon::WebCounters>(series);
+  check_list<daemon::SignalingRefusals>(series);
+  check_list<daemon::AdminRefusals>(series);
   CHECK(series.contains(R"(dropped_total{reason="malformed"})"));
 }
 
