@@ -240,14 +240,15 @@ std::uint64_t EngineIoEndpoint::flush() {
     sent += cost_of_message(frame.data->size());
     client->second.socket->send(frame.data, frame.binary);
   }
+  const std::uint16_t code = stopping_ ? signaling::kGoingAway : signaling::kNormalClosure;
+  const std::string_view reason = stopping_ ? signaling::kRestarting : std::string_view{};
   for (const signaling::WebSocketId web_socket : output_.closes) {
     const auto open = clients_.find(web_socket);
-    if (open == clients_.end()) continue;
-    if (stopping_) {
-      open->second.socket->close(signaling::kGoingAway, signaling::kRestarting);
-    } else {
-      open->second.socket->close(signaling::kNormalClosure, "");
-    }
+    if (open != clients_.end()) open->second.socket->close(code, reason);
+  }
+  for (const signaling::WebSocketId web_socket : output_.closes_after_next) {
+    const auto open = clients_.find(web_socket);
+    if (open != clients_.end()) open->second.socket->close_after_next_message(code, reason);
   }
   for (const IpAddress& address : output_.crowded) report_crowded(address);
   for (const IpAddress& address : output_.slow) {

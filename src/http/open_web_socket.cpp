@@ -124,6 +124,8 @@ class Implementation final : public OpenWebSocket, public std::enable_shared_fro
       if (!closing_) {
         handler.on_message(number, {static_cast<const char*>(data.data()), data.size()},
                            socket_.got_binary());
+      } else if (std::exchange(closes_after_next_, false)) {
+        write_soon();
       }
       buffer.clear();
       if (buffer.capacity() > kKeptBuffer) buffer.shrink_to_fit();
@@ -147,12 +149,11 @@ class Implementation final : public OpenWebSocket, public std::enable_shared_fro
   }
 
   void close(std::uint16_t code, std::string_view reason) override {
-    if (!open_ || closing_) return;
-    closing_ = websocket::close_reason(static_cast<websocket::close_code>(code),
-                                       beast::string_view(reason.data(), reason.size()));
-    rest_.cancel();
-    limit_closing_handshake();
-    write_soon();
+    if (begin_to_close(code, reason)) write_soon();
+  }
+
+  void close_after_next_message(std::uint16_t code, std::string_view reason) override {
+    if (begin_to_close(code, reason)) closes_after_next_ = true;
   }
 
   bool cost_too_much() const override { return cost_too_much_; }
@@ -204,6 +205,17 @@ class Implementation final : public OpenWebSocket, public std::enable_shared_fro
     abort();
   }
 
+  // Returns false when it is being closed already. From now on nothing more is sent but what waits, and
+  // messages of the client are dropped.
+  bool begin_to_close(std::uint16_t code, std::string_view reason) {
+    if (!open_ || closing_) return false;
+    closing_ = websocket::close_reason(static_cast<websocket::close_code>(code),
+                                       beast::string_view(reason.data(), reason.size()));
+    rest_.cancel();
+    limit_closing_handshake();
+    return true;
+  }
+
   // A client that does not read its messages would never get the Close frame either, so the wait for it is
   // limited.
   void limit_closing_handshake() {
@@ -244,7 +256,7 @@ class Implementation final : public OpenWebSocket, public std::enable_shared_fro
       stream_->when_sent([weak = weak_from_this()] {
         if (const auto self = weak.lock()) self->write();
       });
-    } else if (closing_) {
+    } else if (closing_ && !closes_after_next_) {
       writing_ = true;
       socket_.async_close(*closing_, [self = shared_from_this()](const Error&) {});
     }
@@ -287,6 +299,7 @@ class Implementation final : public OpenWebSocket, public std::enable_shared_fro
   std::deque<Message> waiting_;
   std::size_t waiting_bytes_ = 0;
   std::optional<websocket::close_reason> closing_;
+  bool closes_after_next_ = false;  // the Close frame waits for a message of the client
   bool open_ = false;
   bool writing_ = false;  // write() will be called, or the Close frame was written
   bool slow_ = false;

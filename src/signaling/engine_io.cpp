@@ -36,6 +36,7 @@ void EngineIo::Output::clear() {
   answers.clear();
   frames.clear();
   closes.clear();
+  closes_after_next.clear();
   crowded.clear();
   slow.clear();
 }
@@ -404,7 +405,8 @@ void EngineIo::end(Session& session, EngineIoType last_word, bool clean, TimePoi
   for (const WebSocketId web_socket : {session.web_socket, session.probing}) {
     if (web_socket == 0) continue;
     by_web_socket_.erase(web_socket);
-    out.closes.push_back(web_socket);
+    const bool is_being_taken = session.probed && !clean;
+    (is_being_taken ? out.closes_after_next : out.closes).push_back(web_socket);
   }
   excess_ -= session.excess;
   sessions_from_.release(session.source);

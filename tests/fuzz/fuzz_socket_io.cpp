@@ -251,8 +251,8 @@ class World {
         check(*packet, to->second);
       }
     }
-    for (const WebSocketId closed : out.closes)
-      expect(wires_.erase(closed) == 1, "a WebSocket is closed once");
+    for (const auto& closes : {out.closes, out.closes_after_next})
+      for (const WebSocketId closed : closes) expect(wires_.erase(closed) == 1, "a WebSocket is closed once");
   }
 
   void check(const EngineIoPacket& packet, std::size_t who) {

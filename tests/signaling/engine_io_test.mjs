@@ -315,20 +315,36 @@ for (const path of ['/engine.io/', '/socket.io/']) test(`Engine.IO at ${path}`, 
   });
 });
 
-// What comes behind a GET stays in the socket. Of a client that uses TLS this may be its goodbye.
 test('when the daemon stops, WebSockets are told why', async t => {
   const server = await startServer({ signaling: echo });
   t.after(() => server.stop());
+  const end = socket => new Promise(resolve => socket.on('close', (code, reason) => resolve({ code, reason: reason.toString() })));
+  const restarting = { code: 1001, reason: 'restarting' };
   const ends = [];
   for (const path of ['/engine.io/', '/socket.io/']) {
     const socket = speakTo(server, path).ws('EIO=4&transport=websocket');
-    ends.push(new Promise(resolve => socket.on('close', (code, reason) => resolve({ code, reason: reason.toString() }))));
+    ends.push(end(socket));
     assert.match(await socket.next(), /^0/);
   }
-  assert.equal(await server.stop(), 0, server.log());
-  assert.deepEqual(await Promise.all(ends), Array(2).fill({ code: 1001, reason: 'restarting' }));
+  // Whose probe was answered is told when it has taken its WebSocket, and cut off when it never does.
+  const { open, ws } = speakTo(server, '/engine.io/');
+  const probed = async () => {
+    const socket = ws(`EIO=4&transport=websocket&sid=${await open()}`);
+    await socket.opened;
+    socket.send('2probe');
+    assert.equal(await socket.next(), '3probe');
+    return { socket, ended: end(socket) };
+  };
+  const [changing, silent] = [await probed(), await probed()];
+  const stopped = server.stop();
+  assert.deepEqual(await Promise.all(ends), Array(2).fill(restarting));
+  changing.socket.send('5');
+  assert.deepEqual(await changing.ended, restarting);
+  assert.equal((await silent.ended).code, 1006);
+  assert.equal(await stopped, 0, server.log());
 });
 
+// What comes behind a GET stays in the socket. Of a client that uses TLS this may be its goodbye.
 test('a GET that is given up ends the session, also where something came behind it', async t => {
   const server = await startServer({ signaling: ['preset: echo'] }); // whose pings time out after 45 seconds
   t.after(server.stop);

@@ -1,6 +1,7 @@
 // Tests Socket.IO 5 against the real daemon: the protocol frame by frame with the echo preset, and
 // Socket.IO's own client with the course preset, over each transport.
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { createRequire } from 'node:module';
 import net from 'node:net';
 import { test } from 'node:test';
@@ -246,6 +247,45 @@ test('clients connect again by themselves after the daemon was restarted', async
   await back;
   assert.notEqual(socket.id, before);
   await socket.timeout(5000).emitWithAck('enter_room', 'blue');
+});
+
+// Socket.IO's client asks for nothing more once its WebSocket is probed and its last GET is answered. If the WebSocket
+// closed before that answer came, the client would wait for a ping that nobody sends.
+test('a client that is about to change to its WebSocket notices that the daemon stops', async t => {
+  const server = await startServer();
+  t.after(server.stop);
+  const held = []; // what comes by polling from the moment when there is a WebSocket
+  let upgraded = false, probed = false, ended, ready;
+  const isReady = new Promise(resolve => { ready = resolve; });
+  const proxy = net.createServer(near => {
+    const far = net.connect(server.port, '127.0.0.1');
+    let isWebSocket = false;
+    near.pipe(far);
+    far.on('data', data => {
+      const text = data.toString('latin1');
+      if (text.startsWith('HTTP/1.1 101')) upgraded = isWebSocket = true;
+      if (isWebSocket && text.includes('3probe')) probed = true;
+      if (isWebSocket && data[0] === 0x88) ended = once(near, 'close'); // a Close frame, which comes too early
+      if (isWebSocket || !upgraded) near.write(data);
+      else held.push({ text, pass: () => near.end(data) });
+      if (probed && held.some(({ text: answer }) => !answer.endsWith('ok'))) ready();
+    });
+    far.on('end', () => { if (isWebSocket || !upgraded) near.end(); });
+    [near, far].forEach(line => line.on('error', () => {}));
+  });
+  await new Promise(resolve => proxy.listen(0, '127.0.0.1', resolve));
+  t.after(() => proxy.close());
+  const socket = io(`http://127.0.0.1:${proxy.address().port}`, { forceNew: true, reconnection: false });
+  t.after(() => socket.disconnect());
+  const other = wire(`${server.url.replace('http', 'ws')}/socket.io/?EIO=4&transport=websocket`);
+  await Promise.all([other.next(), within(5000, 'the answer to the last GET', isReady)]);
+  const gone = heard(socket.io, 'close');
+  const stopped = server.stop();
+  await other.closed();
+  await ended;
+  for (const { pass } of held) pass();
+  await gone;
+  assert.equal(await stopped, 0, server.log());
 });
 
 test('a client that was cut off recovers what it missed', async t => {

@@ -231,14 +231,18 @@ class EngineIoScenario {
       if (!frame.binary) hear(name, *frame.data);
       say(name + (frame.binary ? "# " : ": ") + *frame.data);
     }
-    for (const signaling::WebSocketId wire : out.closes) {
-      REQUIRE(open_.erase(wire) == 1);
-      say(wire_names_.at(wire) + " closed");
-      // The owner of the WebSocket reports that it is closed. That must have no more effect.
-      Output after;
-      engine_.on_web_socket_closed(wire, true, now(), after);
-      CHECK((after.answers.empty() && after.frames.empty() && after.closes.empty()));
-    }
+    for (const signaling::WebSocketId wire : out.closes) close(wire, " closed");
+    for (const signaling::WebSocketId wire : out.closes_after_next)
+      close(wire, " closes after its next message");
+  }
+
+  void close(signaling::WebSocketId wire, const char* how) {
+    REQUIRE(open_.erase(wire) == 1);
+    say(wire_names_.at(wire) + how);
+    // The owner of the WebSocket reports that it is closed. That must have no more effect.
+    Output after;
+    engine_.on_web_socket_closed(wire, true, now(), after);
+    CHECK((after.answers.empty() && after.frames.empty() && after.closes.empty()));
   }
 
   void hear(const std::string& name, std::string_view packet) {

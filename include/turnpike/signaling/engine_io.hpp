@@ -82,7 +82,10 @@ class EngineIo {
     };
     std::vector<Answer> answers;
     std::vector<Frame> frames;
-    std::vector<WebSocketId> closes;   // the owner closes these after it has sent the frames
+    std::vector<WebSocketId> closes;  // the owner closes these after it has sent the frames
+    // The owner closes these when their client's next message has come: a client whose probe was answered
+    // says first that it takes the WebSocket, and notices only afterwards that it ends.
+    std::vector<WebSocketId> closes_after_next;
     std::vector<IpAddress> crowded{};  // addresses that have too many sessions to begin another, for the log
     // Addresses of sessions that were ended because their clients read too slowly
     std::vector<IpAddress> slow{};

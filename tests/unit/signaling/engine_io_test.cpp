@@ -545,6 +545,31 @@ TEST_CASE("a session that ends takes its WebSocket with it, also one that only p
   s.frames("ann", "2probe").expect_silence();
 }
 
+// Socket.IO's client does not poll again after the answer to its probe, and notices the end of a WebSocket
+// only when it has taken it.
+TEST_CASE("a WebSocket whose probe was answered stays open until its client has taken it", "[signaling]") {
+  Scenario s;
+  s.polls("ann");
+  s.gets("ann");
+  s.upgrades("ann");
+  s.frames("ann", "2probe").expect_unordered({"ann: 3probe", "ann 200 6"});
+  SECTION("when everything ends") {
+    s.all_closed().expect({"ann closes after its next message", "app: ann lost"});
+  }
+  SECTION("when the application ends the session") {
+    s.closes("ann");
+    s.advance(0s).expect({"ann closes after its next message", "app: ann lost"});
+  }
+  SECTION("when the client's own request does") {
+    s.posts("ann", "9").expect({"ann" + kBad, "ann closes after its next message", "app: ann lost"});
+  }
+  SECTION("but not when the client says that it leaves") {
+    s.posts("ann", "1").expect({"ann 200 ok", "ann closed", "app: ann left"});
+  }
+  s.frames("ann", "5").expect_silence();
+  s.gets("ann").expect({"ann" + kUnknown});
+}
+
 // --- Closing
 TEST_CASE("a client closes in form", "[signaling]") {
   Scenario s;
