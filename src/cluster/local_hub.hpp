@@ -8,19 +8,19 @@
 #include <vector>
 
 #include "turnpike/base/time.hpp"
-#include "turnpike/signaling/hub.hpp"
+#include "turnpike/signaling/hub_cluster.hpp"
 
 namespace turnpike::cluster {
 
 class LocalHub {
  public:
-  using Deliver = std::function<void(const signaling::Hub::Output&)>;
+  using Deliver = std::function<void(const signaling::HubOutput&)>;
 
   // The hub must outlive this object.
-  LocalHub(signaling::Hub& hub, Deliver deliver) : hub_(hub), deliver_(std::move(deliver)) {}
+  LocalHub(signaling::HubCluster& hub, Deliver deliver) : hub_(hub), deliver_(std::move(deliver)) {}
 
   // For questions.
-  const signaling::Hub& hub() const { return hub_; }
+  const signaling::HubCluster& hub() const { return hub_; }
 
   // What the other nodes have to know; see the functions of the hub.
   std::vector<signaling::Presence> take_changes() { return hub_.take_changes(); }
@@ -42,9 +42,9 @@ class LocalHub {
   void deliver() { deliver_(std::exchange(out_, {})); }
 
  private:
-  signaling::Hub& hub_;
+  signaling::HubCluster& hub_;
   const Deliver deliver_;
-  signaling::Hub::Output out_;
+  signaling::HubOutput out_;
 };
 
 }  // namespace turnpike::cluster

@@ -19,7 +19,7 @@
 #include "cluster/own_node.hpp"
 #include "cluster/room_link.hpp"
 #include "turnpike/base/time.hpp"
-#include "turnpike/signaling/hub.hpp"
+#include "turnpike/signaling/hub_cluster.hpp"
 
 namespace turnpike::cluster {
 
@@ -35,7 +35,7 @@ class OwnMembers {
 
   // Calls `when_written` each time when all members were written, or were refused by Redis. All references
   // must outlive this object.
-  OwnMembers(const OwnNode& own, const signaling::Hub& hub, MembersHash& hash, RoomLink& link,
+  OwnMembers(const OwnNode& own, const signaling::HubCluster& hub, MembersHash& hash, RoomLink& link,
              MissedEvents& missed, std::function<void()> when_written);
 
   // While all members are written, or wait for that.
@@ -76,7 +76,7 @@ class OwnMembers {
   bool verify_portion(const redisReply& fields, bool is_latest);
 
   const OwnNode& own_;
-  const signaling::Hub& hub_;
+  const signaling::HubCluster& hub_;
   MembersHash& hash_;
   RoomLink& link_;
   MissedEvents& missed_;

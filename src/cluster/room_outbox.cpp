@@ -63,7 +63,7 @@ void RoomOutbox::send_waiting() {
 
 // The destination is lost, so what was said is kept in Redis. When the member belongs to another node by now,
 // the message goes there; but if this node also sends a mark, the new node fetches the message when the mark
-// arrives. See Hub::has_company_here.
+// arrives. See HubCluster::has_company_here.
 void RoomOutbox::redirect(const Outgoing& message) {
   for (const MemberId& member : message.to) {
     const auto node = local_.hub().node_of(member);

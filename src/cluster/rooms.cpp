@@ -30,7 +30,7 @@ signaling::ClusterParams hub_params(const Params& params, std::string_view run) 
   return out;
 }
 
-Rooms::Rooms(boost::asio::io_context& io, const Params& params, std::string run, signaling::Hub& hub,
+Rooms::Rooms(boost::asio::io_context& io, const Params& params, std::string run, signaling::HubCluster& hub,
              Hooks hooks)
     : own_(params, std::move(run), std::move(hooks.clock)),
       log_(own_, std::move(hooks.info), std::move(hooks.warn), counters_.refused),

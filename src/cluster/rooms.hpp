@@ -56,7 +56,7 @@
 #include "net/asio_types.hpp"
 #include "turnpike/base/counter.hpp"
 #include "turnpike/base/time.hpp"
-#include "turnpike/signaling/hub.hpp"
+#include "turnpike/signaling/hub_cluster.hpp"
 
 namespace turnpike::cluster {
 
@@ -70,14 +70,15 @@ class Rooms {
     std::function<TimePoint()> clock;
     // Delivers events to members of this node. The list of rooms may have changed too. Must call
     // send_to_nodes().
-    std::function<void(const signaling::Hub::Output&)> deliver;
+    std::function<void(const signaling::HubOutput&)> deliver;
     std::function<void(const std::string&)> info;  // a line for the log
     std::function<void(const std::string&)> warn;
   };
 
   // `run` names this start of the node; see name_run(). The hub must outlive this object and must have
   // hub_params().
-  Rooms(boost::asio::io_context& io, const Params& params, std::string run, signaling::Hub& hub, Hooks hooks);
+  Rooms(boost::asio::io_context& io, const Params& params, std::string run, signaling::HubCluster& hub,
+        Hooks hooks);
 
   void start();
   // Ends the work of this object in the io_context. The other nodes then treat this node as absent, so its

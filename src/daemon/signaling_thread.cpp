@@ -95,7 +95,7 @@ void SignalingThread::join_cluster(const cluster::Params& params) {
   const std::string run =
       cluster::name_run(relay::read_clocks().wall, signaling::MemberId::random(random_).to_string());
   site_.join_cluster(cluster::hub_params(params, run), [this] { rooms_->send_to_nodes(); });
-  rooms_.emplace(io_, params, run, site_.hub(),
+  rooms_.emplace(io_, params, run, site_.hub().cluster(),
                  cluster::Rooms::Hooks{
                      .clock = relay::read_clocks,
                      .deliver = [this](const signaling::Hub::Output& told) { site_.deliver(told); },

@@ -94,7 +94,7 @@ class World {
       closes(i, true);
       check_books();
     }
-    clock_.advance(Hub::kRecovery);
+    clock_.advance(Membership::kRecovery);
     wake();
     expect(hub_.members() == 0 && hub_.rooms() == 0, "in the end nothing is left");
     expect(protocol_.next_deadline() == SteadyTime::max(), "and nothing is waited for");

@@ -84,7 +84,7 @@ class Nodes {
     carry();
   }
   void is_lost(NodeNumber number) {
-    for (auto& [at, node] : nodes_) node.hub->on_node_gone(number, clock_.now(), node.out);
+    for (auto& [at, node] : nodes_) node.hub->cluster().on_node_gone(number, clock_.now(), node.out);
     carry();
   }
   void advance(Duration duration) {
@@ -143,17 +143,17 @@ class Nodes {
     for (bool more = true; more;) {
       more = false;
       for (auto& [from, node] : nodes_) {
-        for (const Presence& presence : node.hub->take_changes()) {
+        for (const Presence& presence : node.hub->cluster().take_changes()) {
           more = true;
           node.written.insert_or_assign(presence.id, presence);
           if (presence.rooms.empty()) node.written.erase(presence.id);
           for (auto& [to, other] : nodes_) {
             if (to == from) continue;
             other.arriving.push_back(
-                [from, presence](Node& there) { there.hub->update(from, presence, there.out); });
+                [from, presence](Node& there) { there.hub->cluster().update(from, presence, there.out); });
           }
         }
-        for (Outgoing& message : node.hub->take_outgoing()) {
+        for (Outgoing& message : node.hub->cluster().take_outgoing()) {
           more = true;
           if (message.origin == kThisNode) message.origin = from;
           send(from, message);
@@ -174,13 +174,13 @@ class Nodes {
     if (const auto to = nodes_.find(message.node); to != nodes_.end()) {
       to->second.arriving.push_back([to = to->first, one = Outgoing(message)](Node& there) mutable {
         if (one.origin == to) one.origin = kThisNode;
-        there.hub->receive(one, there.out);
+        there.hub->cluster().receive(one, there.out);
       });
       return;
     }
     for (const MemberId& id : message.to) {
       Outgoing one = message;
-      one.node = nodes_.at(from).hub->node_of(id).value_or(kNoNode);
+      one.node = nodes_.at(from).hub->cluster().node_of(id).value_or(kNoNode);
       if (one.node == kThisNode) one.node = from;
       one.to = {id};
       one.forwarded = message.event ? message.forwarded + 1 : 0;
@@ -322,13 +322,13 @@ TEST_CASE("that a member is over on its former node says nothing to those who ha
   nodes.enters("ann", 1, "blue");
   nodes.enters("ben", 2, "blue");
   REQUIRE(nodes.resumes("ben", 3, nodes.secret("ben", 2)));
-  const std::uint64_t version = nodes.hub(3).presences().front().version;
+  const std::uint64_t version = nodes.hub(3).cluster().presences().front().version;
   nodes.is_lost(3);
   nodes.heard();
   Presence over;
   over.id = nodes.id("ben");
   over.version = version;
-  nodes.hub(1).update(2, over, nodes.out(1));
+  nodes.hub(1).cluster().update(2, over, nodes.out(1));
   CHECK(nodes.heard().empty());
   CHECK(nodes.resumes("ben", 1, nodes.secret("ben", 3)));
 }
@@ -385,10 +385,11 @@ TEST_CASE("the number of messages that wait for a moved member is limited", "[si
   Nodes nodes;
   nodes.enters("ann", 1, "blue");
   nodes.enters("ben", 2, "blue");
-  for (const auto& [text, most] : {std::pair(std::string("x"), Hub::kMaxHeld),
-                                   std::pair(std::string(Hub::kMaxHeldBytes / 4, 'x'), std::size_t{4})}) {
+  for (const auto& [text, most] :
+       {std::pair(std::string("x"), Membership::kMaxHeld),
+        std::pair(std::string(Membership::kMaxHeldBytes / 4, 'x'), std::size_t{4})}) {
     nodes.hears_nothing(1);
-    const NodeNumber at = nodes.hub(2).node_of(nodes.id("ann")) == kThisNode ? 2 : 1;
+    const NodeNumber at = nodes.hub(2).cluster().node_of(nodes.id("ann")) == kThisNode ? 2 : 1;
     if (at == 2) {
       nodes.hears_again(1);
       REQUIRE(nodes.resumes("ann", 1, nodes.secret("ann", 2)));
@@ -455,8 +456,8 @@ TEST_CASE("a member stays where it came last, though the nodes have not heard of
     nodes.heard();
     nodes.hears_again(last);
     CAPTURE(first, last);
-    CHECK(nodes.hub(last).node_of(nodes.id("ann")) == kThisNode);
-    CHECK(nodes.hub(first).node_of(nodes.id("ann")) == last);
+    CHECK(nodes.hub(last).cluster().node_of(nodes.id("ann")) == kThisNode);
+    CHECK(nodes.hub(first).cluster().node_of(nodes.id("ann")) == last);
     nodes.heard();
     nodes.tells("amy", 1, "ann", "here");
     nodes.advance(2s);
@@ -470,12 +471,12 @@ TEST_CASE("what is sent on and on ends", "[signaling][cluster]") {
   nodes.enters("ben", 2, "blue");
   const auto event = std::make_shared<Event>();
   event->kind = Event::Kind::signal;
-  Outgoing message{.to = {nodes.id("ben")}, .event = event, .forwarded = Hub::kMaxForwards - 1};
-  nodes.hub(1).receive(message, nodes.out(1));
-  REQUIRE(nodes.hub(1).take_outgoing().at(0).forwarded == Hub::kMaxForwards);
-  message.forwarded = Hub::kMaxForwards;
-  nodes.hub(1).receive(message, nodes.out(1));
-  CHECK(nodes.hub(1).take_outgoing().empty());
+  Outgoing message{.to = {nodes.id("ben")}, .event = event, .forwarded = HubCluster::kMaxForwards - 1};
+  nodes.hub(1).cluster().receive(message, nodes.out(1));
+  REQUIRE(nodes.hub(1).cluster().take_outgoing().at(0).forwarded == HubCluster::kMaxForwards);
+  message.forwarded = HubCluster::kMaxForwards;
+  nodes.hub(1).cluster().receive(message, nodes.out(1));
+  CHECK(nodes.hub(1).cluster().take_outgoing().empty());
 }
 
 TEST_CASE("those who join at different nodes at once may be more than the limit, and stay",
@@ -511,7 +512,7 @@ TEST_CASE("a member of a lost node that has missed too much is forgotten on all 
   const std::string secret = nodes.secret("ann", 1);
   nodes.dies(1);
   nodes.heard();
-  nodes.hub(2).give_up(nodes.id("ann"), nodes.out(2));
+  nodes.hub(2).cluster().give_up(nodes.id("ann"), nodes.out(2));
   nodes.advance(0s);
   CHECK(nodes.heard() == "ben: ann lost blue (2); cid: ann lost blue (2)");
   CHECK_FALSE(nodes.resumes("ann", 2, secret));
@@ -591,9 +592,9 @@ TEST_CASE("a node that was wrongly taken for lost is there again with its member
   nodes.enters("ann", 1, "blue");
   nodes.enters("ben", 2, "blue");
   nodes.heard();
-  nodes.hub(1).on_node_gone(2, nodes.now(), nodes.out(1));
+  nodes.hub(1).cluster().on_node_gone(2, nodes.now(), nodes.out(1));
   CHECK(nodes.heard() == "ann: ben lost blue (1)");
-  nodes.hub(1).replace(2, nodes.hub(2).presences(), nodes.out(1));
+  nodes.hub(1).cluster().replace(2, nodes.hub(2).cluster().presences(), nodes.out(1));
   CHECK(nodes.heard() == "ann: ben joined blue (2)");
   nodes.advance(3min);
   CHECK(nodes.heard().empty());
@@ -669,11 +670,11 @@ TEST_CASE("a snapshot of a node takes the place of what was known of it", "[sign
   nodes.enters("ben", 2, "blue");
   nodes.enters("cid", 2, "blue");
   nodes.heard();
-  std::vector<Presence> snapshot = nodes.hub(2).presences();
+  std::vector<Presence> snapshot = nodes.hub(2).cluster().presences();
   std::erase_if(snapshot, [&](const Presence& one) { return one.id == nodes.id("ben"); });
-  nodes.hub(1).replace(2, snapshot, nodes.out(1));
+  nodes.hub(1).cluster().replace(2, snapshot, nodes.out(1));
   CHECK(nodes.heard() == "ann: ben left blue (2)");
-  nodes.hub(1).replace(2, snapshot, nodes.out(1));
+  nodes.hub(1).cluster().replace(2, snapshot, nodes.out(1));
   CHECK(nodes.heard().empty());
 }
 
@@ -681,10 +682,10 @@ TEST_CASE("what is older than what is known of a member changes nothing", "[sign
   Nodes nodes;
   nodes.enters("ann", 1, "blue");
   nodes.enters("ben", 2, "blue");
-  const std::vector<Presence> before = nodes.hub(2).presences();
+  const std::vector<Presence> before = nodes.hub(2).cluster().presences();
   nodes.drops("ben", 2, true);
   nodes.heard();
-  for (const Presence& presence : before) nodes.hub(1).update(2, presence, nodes.out(1));
+  for (const Presence& presence : before) nodes.hub(1).cluster().update(2, presence, nodes.out(1));
   CHECK(nodes.heard().empty());
 }
 
