@@ -59,10 +59,15 @@ std::optional<stun::Icmp> to_icmp(const sock_extended_err& error, Family family)
 
 }  // namespace
 
+// Where the kernel chooses the port, it takes one that another socket with SO_REUSEPORT has, if both belong
+// to the same user, and half of the datagrams would go there. So the option is set only after such a bind.
 Fd open_udp_listener(const Endpoint& at) {
   Fd fd = open_socket(at.family(), SOCK_DGRAM);
   if (!fd) throw_errno("socket");
-  if (!set_option(fd.get(), SOL_SOCKET, SO_REUSEPORT, 1)) throw_errno("SO_REUSEPORT");
+  const auto share_port = [&] {
+    if (!set_option(fd.get(), SOL_SOCKET, SO_REUSEPORT, 1)) throw_errno("SO_REUSEPORT");
+  };
+  if (at.port != 0) share_port();
   // The data of peers may be fragmented on their way to the client, too. An IPv6 socket itself fragments what
   // exceeds the known path MTU.
   if (at.address.is_v4()) allow_fragments(fd.get(), Family::ipv4);
@@ -72,6 +77,7 @@ Fd open_udp_listener(const Endpoint& at) {
     if (!set) throw_errno("IP_PKTINFO");
   }
   if (!bind_socket(fd.get(), at)) throw_errno("bind");
+  if (at.port == 0) share_port();
   return fd;
 }
 

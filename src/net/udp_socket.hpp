@@ -13,7 +13,8 @@
 namespace turnpike::net {
 
 // Opens one worker's socket of a listener: non-blocking, with SO_REUSEPORT, and without IPv4 on an IPv6
-// socket. A wildcard socket reports the local address of each datagram. Throws std::system_error.
+// socket. A wildcard socket reports the local address of each datagram. For port 0 the kernel chooses a port
+// that no other socket has. Throws std::system_error.
 Fd open_udp_listener(const Endpoint& at);
 
 // Throws std::system_error with EADDRINUSE when another socket is bound to the address. With SO_REUSEPORT

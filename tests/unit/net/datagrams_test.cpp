@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 
 #include <catch2/catch.hpp>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -33,6 +34,21 @@ struct Receiver {
 std::string text(char c, std::size_t size) { return std::string(size, c); }
 
 }  // namespace
+
+// The kernel gives out a port twice when both sockets have SO_REUSEPORT already. Of so many, some would have
+// the same.
+TEST_CASE("listeners for which the kernel chooses the port have a port each, and share it when asked",
+          "[net]") {
+  constexpr std::size_t kMany = 700;
+  std::vector<Fd> listeners;
+  std::set<std::uint16_t> ports;
+  for (std::size_t i = 0; i < kMany; ++i) {
+    listeners.push_back(open_udp_listener({IpAddress::v4(0x7f000001), 0}));
+    ports.insert(local_endpoint(listeners.back().get()).port);
+  }
+  CHECK(ports.size() == kMany);
+  CHECK(open_udp_listener(local_endpoint(listeners.front().get())));
+}
 
 TEST_CASE("datagrams of one length to one address go together and arrive apart", "[net]") {
   Receiver a;
