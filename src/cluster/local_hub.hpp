@@ -22,12 +22,12 @@ class LocalHub {
   // For questions.
   const signaling::HubCluster& hub() const { return hub_; }
 
-  // What the other nodes have to know; see the functions of the hub.
+  // What the other nodes have to know; see HubCluster.
   std::vector<signaling::Presence> take_changes() { return hub_.take_changes(); }
   std::vector<signaling::Outgoing> take_outgoing() { return hub_.take_outgoing(); }
   std::vector<signaling::MemberId> take_arrived() { return hub_.take_arrived(); }
 
-  // What comes from other nodes; see the functions of the hub.
+  // What comes from other nodes; see HubCluster.
   void update(signaling::NodeNumber node, const signaling::Presence& presence) {
     hub_.update(node, presence, out_);
   }

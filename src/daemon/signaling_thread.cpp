@@ -98,7 +98,7 @@ void SignalingThread::join_cluster(const cluster::Params& params) {
   rooms_.emplace(io_, params, run, site_.hub().cluster(),
                  cluster::Rooms::Hooks{
                      .clock = relay::read_clocks,
-                     .deliver = [this](const signaling::Hub::Output& told) { site_.deliver(told); },
+                     .deliver = [this](const signaling::HubOutput& told) { site_.deliver(told); },
                      .info = [](const std::string& line) { spdlog::info(line); },
                      .warn = [](const std::string& line) { spdlog::warn(line); },
                  });

@@ -205,8 +205,8 @@ class Implementation final : public OpenWebSocket, public std::enable_shared_fro
     abort();
   }
 
-  // Returns false when it is being closed already. From now on nothing more is sent but what waits, and
-  // messages of the client are dropped.
+  // Returns false when it is not open, or is being closed already. From now on nothing more is sent but what
+  // waits, and messages of the client are dropped.
   bool begin_to_close(std::uint16_t code, std::string_view reason) {
     if (!open_ || closing_) return false;
     closing_ = websocket::close_reason(static_cast<websocket::close_code>(code),

@@ -19,7 +19,8 @@ class WebSocket {
   virtual void send(std::shared_ptr<const std::string> message, bool binary) = 0;
   // Closes it after all earlier messages were sent. `code` is a status code of RFC 6455 §7.4.
   virtual void close(std::uint16_t code, std::string_view reason) = 0;
-  // The same, but the Close frame is sent only when the client's next message has come.
+  // The same, but the Close frame is sent only when the client's next message has come. A client that sends
+  // none in time is cut off.
   virtual void close_after_next_message(std::uint16_t code, std::string_view reason) = 0;
 };
 

@@ -402,10 +402,10 @@ void EngineIo::end(Session& session, EngineIoType last_word, bool clean, TimePoi
     session.waiting.push_back({last_word, false, {}});
     release_get(session, out);
   }
+  const bool is_being_taken = session.probed && !clean;
   for (const WebSocketId web_socket : {session.web_socket, session.probing}) {
     if (web_socket == 0) continue;
     by_web_socket_.erase(web_socket);
-    const bool is_being_taken = session.probed && !clean;
     (is_being_taken ? out.closes_after_next : out.closes).push_back(web_socket);
   }
   excess_ -= session.excess;

@@ -179,12 +179,12 @@ Result<Hub::Resumed, Refusal> Hub::resume(std::string_view secret, ConnectionId 
                   .quota_user = member.quota_user,
                   .good_until = member.good_until};
   for (const HubRoom* room : member.rooms) resumed.rooms.push_back(room->name);
-  membership_.remember(member);
+  membership_.clear_deadline(member);
   member.connection = connection;
   member.address = address;
   bring_here(member, now);
   membership_.set_absent(member, false, false, out);
-  for (const EventPtr& event : Membership::take_missed(member)) out.deliveries.push_back({connection, event});
+  for (const EventPtr& event : Membership::take_missed(member)) membership_.deliver_now(member, event, out);
   return resumed;
 }
 

@@ -9,7 +9,7 @@ namespace {
 // Other nodes need not know of a member that is in no room.
 bool is_shared(const HubMember& member) { return member.is_own() && !member.rooms.empty(); }
 
-bool has_company_here(const HubMember& member) {
+bool shares_room_with_own(const HubMember& member) {
   const auto is_own = [&](const HubMember* other) { return other != &member && other->is_own(); };
   const auto has_own = [&](const HubRoom* room) { return std::ranges::any_of(room->members, is_own); };
   return std::ranges::any_of(member.rooms, has_own);
@@ -87,10 +87,10 @@ HubMember& HubCluster::take_over(HubMember* known, NodeNumber node, const Presen
   const NodeNumber before = membership_.assign(*known, node);
   if (before == kThisNode) {
     hand_over(*known, presence.version, out);
-  } else if (before != node && signaling::has_company_here(*known)) {
+  } else if (before != node && shares_room_with_own(*known)) {
     membership_.news()->send_mark({.node = before, .to = {known->id}});
   }
-  if (before == kNoNode) membership_.remember(*known);
+  if (before == kNoNode) membership_.clear_deadline(*known);
   return *known;
 }
 
@@ -99,7 +99,7 @@ void HubCluster::hand_over(HubMember& member, std::uint64_t version, Output& out
   NodeNews& news = *membership_.news();
   news.note_moved(member, version);
   if (member.connection != 0) out.replaced.push_back(member.connection);
-  membership_.remember(member);
+  membership_.clear_deadline(member);
   member.connection = 0;
   for (const EventPtr& event : Membership::take_missed(member)) news.send(member, event, 1);
   for (const EventPtr& event : membership_.take_held(member)) news.send(member, event, 1);
@@ -182,7 +182,7 @@ std::optional<NodeNumber> HubCluster::node_of(MemberId id) const {
 
 bool HubCluster::has_company_here(MemberId id) const {
   const HubMember* member = membership_.find(id);
-  return member && signaling::has_company_here(*member);
+  return member && shares_room_with_own(*member);
 }
 
 }  // namespace turnpike::signaling

@@ -4,16 +4,6 @@
 
 namespace turnpike::signaling {
 
-std::size_t HubRoom::present() const {
-  return static_cast<std::size_t>(std::ranges::count(members, false, &HubMember::absent));
-}
-
-bool HubMember::is_in(const HubRoom& room) const { return std::ranges::find(rooms, &room) != rooms.end(); }
-
-bool HubMember::is_in(std::string_view room) const {
-  return std::ranges::find(rooms, room, &HubRoom::name) != rooms.end();
-}
-
 HubRooms::HubRooms(std::uint32_t per_address, crypto::Random& random)
     : rooms_(0, KeyedHash(crypto::draw_hash_key(random))), opened_from_(per_address) {}
 
@@ -47,7 +37,7 @@ void HubRooms::close_if_empty(const HubRoom& room) {
 std::vector<std::string> HubRooms::names() const {
   std::vector<std::string> names;
   for (const auto& [name, room] : rooms_) {
-    if (room.present() > 0) names.push_back(name);
+    if (room.count_present() > 0) names.push_back(name);
   }
   std::ranges::sort(names);
   return names;

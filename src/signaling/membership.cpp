@@ -23,11 +23,11 @@ HubMember& Membership::add(HubMember member) {
 }
 
 void Membership::remove(HubMember& member, Output& out) {
-  remember(member);
+  clear_deadline(member);
   if (member.settling) settling_.clear(member.id, member.settling->until);
   while (!member.rooms.empty()) leave(member, *member.rooms.back(), out);
   if (!member.is_own()) --elsewhere_;
-  members_.erase(MemberId(member.id));
+  members_.erase(MemberId(member.id));  // a copy, since the member's own id ends with it
 }
 
 NodeNumber Membership::assign(HubMember& member, NodeNumber node) {
@@ -42,7 +42,7 @@ void Membership::note_change(HubMember& member) {
 }
 
 bool Membership::is_full(const HubRoom& room) const {
-  return limits_.members_per_room != 0 && room.present() >= limits_.members_per_room;
+  return limits_.members_per_room != 0 && room.count_present() >= limits_.members_per_room;
 }
 
 void Membership::enter(HubMember& member, HubRoom& room, Output& out) {
@@ -93,7 +93,7 @@ EventPtr Membership::make_event(Event::Kind kind, const HubMember& member, const
   event->from = member.id;
   event->name = member.name;
   event->role = member.role;
-  event->present = room.present();
+  event->present = room.count_present();
   event->lost = lost;
   return event;
 }

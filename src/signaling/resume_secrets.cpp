@@ -14,7 +14,7 @@ bool are_equal(const MemberId& one, const MemberId& other) {
 }  // namespace
 
 MemberId ResumeSecrets::derive(const HubMember& member, const std::string& key) const {
-  return MemberId::of(digester_.hmac_sha256(as_bytes(key), {member.id.bytes()}));
+  return MemberId::of(digester_->hmac_sha256(as_bytes(key), {member.id.bytes()}));
 }
 
 MemberId ResumeSecrets::of(const HubMember& member) const {

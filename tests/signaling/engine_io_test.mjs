@@ -326,7 +326,7 @@ test('when the daemon stops, WebSockets are told why', async t => {
     ends.push(end(socket));
     assert.match(await socket.next(), /^0/);
   }
-  // Whose probe was answered is told when it has taken its WebSocket, and cut off when it never does.
+  // A client whose probe was answered is told when it has taken its WebSocket. One that never takes it is cut off.
   const { open, ws } = speakTo(server, '/engine.io/');
   const probed = async () => {
     const socket = ws(`EIO=4&transport=websocket&sid=${await open()}`);

@@ -242,7 +242,8 @@ class EngineIoScenario {
     // The owner of the WebSocket reports that it is closed. That must have no more effect.
     Output after;
     engine_.on_web_socket_closed(wire, true, now(), after);
-    CHECK((after.answers.empty() && after.frames.empty() && after.closes.empty()));
+    CHECK((after.answers.empty() && after.frames.empty() && after.closes.empty() &&
+           after.closes_after_next.empty()));
   }
 
   void hear(const std::string& name, std::string_view packet) {

@@ -22,8 +22,11 @@
 #include "turnpike/base/result.hpp"
 #include "turnpike/base/time.hpp"
 #include "turnpike/crypto/random.hpp"
+#include "turnpike/signaling/event.hpp"
 #include "turnpike/signaling/hub_cluster.hpp"
+#include "turnpike/signaling/member_id.hpp"
 #include "turnpike/signaling/membership.hpp"
+#include "turnpike/signaling/params.hpp"
 #include "turnpike/signaling/refusal.hpp"
 #include "turnpike/signaling/resume_secrets.hpp"
 
@@ -65,6 +68,7 @@ class Hub {
   };
 
   Hub(const Limits& limits, crypto::Random& random) : random_(random), membership_(limits, random) {}
+  // cluster_ refers to membership_.
   Hub(const Hub&) = delete;
   Hub& operator=(const Hub&) = delete;
 
@@ -91,8 +95,8 @@ class Hub {
   // Lets a member come back. `secret` is the result of resume_secret(), and `address` is where the client is
   // now. `out` first has what the other members are told, and then what this member has missed. Fails with
   // resume_unknown, or with room_full when its place was given to somebody else; the client may then try
-  // again. A member of another node then belongs to this node, and receive() gets what the other node has
-  // kept for it.
+  // again. A member of another node then belongs to this node, and HubCluster::receive() gets what the other
+  // node has kept for it.
   Result<Resumed, Refusal> resume(std::string_view secret, ConnectionId connection, const IpAddress& address,
                                   TimePoint now, Output& out);
   // The secret by which this member can come back; empty for an unknown member.
@@ -118,7 +122,7 @@ class Hub {
 
   // The other members of a room who are present.
   std::vector<Peer> peers_of(MemberId id, std::string_view room) const;
-  // The rooms that somebody is in, by name.
+  // The names of the rooms in which somebody is present, sorted.
   std::vector<std::string> room_names() const;
 
   void on_timeout(TimePoint now, Output& out) { membership_.on_timeout(now, out); }

@@ -1,7 +1,7 @@
 // The hub as other nodes of a cluster see it: what they have to know of the members of this node, and what
 // they tell of theirs. Each member belongs to one node; see Presence. It moves when its client comes back to
-// another node: that node says so with a higher version, and the former node sends after it what it has
-// missed.
+// another node: that node says so with a higher version, and the former node then sends to the new one what
+// the member has missed.
 #pragma once
 
 #include <cstddef>
@@ -10,13 +10,17 @@
 #include <string>
 #include <vector>
 
+#include "turnpike/base/time.hpp"
+#include "turnpike/signaling/member_id.hpp"
 #include "turnpike/signaling/membership.hpp"
+#include "turnpike/signaling/presence.hpp"
 
 namespace turnpike::signaling {
 
 class HubCluster {
  public:
-  // Each node that forwards an event knows of a later move than the one before it, so none goes in a circle.
+  // An event is forwarded at most this often. Each node that forwards it knows of a later move than the node
+  // before it, so it does not go in a circle.
   static constexpr std::uint32_t kMaxForwards = 8;
 
   using Output = HubOutput;
@@ -24,7 +28,7 @@ class HubCluster {
   // `membership` must outlive this object.
   explicit HubCluster(Membership& membership) : membership_(membership) {}
 
-  // --- What the other nodes have to know. Nothing of it without a cluster.
+  // --- What the other nodes have to know. Without a cluster, the first three functions return nothing.
 
   // Returns the members of this node that have changed since the last call, in the order of their changes. A
   // Presence without rooms says that the member no longer belongs to this node: it has left, or it has moved
@@ -41,7 +45,7 @@ class HubCluster {
   // The number of elements that presences() returns.
   std::size_t count_presences() const;
 
-  // --- What other nodes tell
+  // --- What other nodes tell. Call these only in a cluster.
 
   // Applies what another node reports about one of its members. A member of this node that has moved to that
   // node then belongs to that node; take_outgoing() then has what the member has missed.

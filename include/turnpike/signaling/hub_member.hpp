@@ -31,7 +31,7 @@ struct HubRoom {
   std::vector<HubMember*> members;
 
   // The number of members who are not absent.
-  std::size_t present() const;
+  std::size_t count_present() const;
 };
 
 // The state of a member that has just come from another node; see Membership::kSettling.
@@ -71,7 +71,7 @@ struct HubMember {
   // Whether it was cut off and has missed more than is kept, so that it cannot come back.
   bool has_missed_too_much() const { return is_own() && connection == 0 && forgotten_at == kAtOnce; }
   bool is_in(const HubRoom& room) const;
-  bool is_in(std::string_view room) const;
+  bool is_in(std::string_view room_name) const;
 };
 
 }  // namespace turnpike::signaling

@@ -29,14 +29,14 @@ class HubRooms {
   // Returns null when there is no such room.
   HubRoom* find(std::string_view name);
   const HubRoom* find(std::string_view name) const;
-  // Adds a room. Returns null when the address has reached its limit.
+  // Adds a room, whose name must be new. Returns null when the address has reached its limit.
   HubRoom* open(std::string_view name, const IpAddress& from);
-  // Adds the room when there is none. Nobody's limit counts it.
+  // Adds the room when there is none. No address's limit counts a room that was added so.
   HubRoom& find_or_add(std::string_view name);
   // Removes the room when nobody is in it any more.
   void close_if_empty(const HubRoom& room);
 
-  // The names of the rooms in which somebody is present, in order.
+  // The names of the rooms in which somebody is present, sorted.
   std::vector<std::string> names() const;
   std::size_t size() const { return rooms_.size(); }
 

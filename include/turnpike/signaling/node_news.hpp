@@ -1,4 +1,6 @@
-// What other nodes have to hear of the members of this node, until it is sent. It is collected in order.
+// What has to be told to other nodes: how the members of this node have changed, and what is said to members
+// of those nodes. Also which members have come here from other nodes. All of it is collected in order, until
+// it is taken.
 #pragma once
 
 #include <cstdint>
@@ -7,6 +9,7 @@
 
 #include "turnpike/base/time.hpp"
 #include "turnpike/signaling/hub_member.hpp"
+#include "turnpike/signaling/member_id.hpp"
 #include "turnpike/signaling/presence.hpp"
 
 namespace turnpike::signaling {
@@ -31,10 +34,10 @@ class NodeNews {
   // A member of another node has come back to this one.
   void note_arrival(MemberId id) { arrived_.push_back(id); }
 
-  // Sends an event to a member of another node. Each node itself tells its members who joins and leaves, so
-  // only messages are sent. A message to a room goes to each node once.
+  // Collects an event for a member of another node. Each node itself tells its members who joins and leaves,
+  // so only messages are sent. A message to a room goes to each node once.
   void send(const HubMember& member, const EventPtr& event, std::uint32_t forwarded);
-  // Sends a mark; see Outgoing.
+  // Collects a mark; see Outgoing.
   void send_mark(Outgoing mark) { outgoing_.push_back(std::move(mark)); }
 
   std::vector<Presence> take_changes() { return std::exchange(changes_, {}); }

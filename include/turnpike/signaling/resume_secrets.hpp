@@ -2,7 +2,9 @@
 // derived from the member's id, so that every node knows it.
 #pragma once
 
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "turnpike/crypto/digest.hpp"
@@ -14,7 +16,10 @@ namespace turnpike::signaling {
 class ResumeSecrets {
  public:
   // From now on secrets are made with the first key; those of all keys are accepted.
-  void use(std::vector<std::string> keys) { keys_ = std::move(keys); }
+  void use(std::vector<std::string> keys) {
+    keys_ = std::move(keys);
+    digester_.emplace();
+  }
 
   MemberId of(const HubMember& member) const;
   // Whether `proof` is the secret of the member. Takes the same time for each wrong one.
@@ -23,8 +28,8 @@ class ResumeSecrets {
  private:
   MemberId derive(const HubMember& member, const std::string& key) const;
 
-  std::vector<std::string> keys_;  // empty without a cluster
-  mutable crypto::Digester digester_;
+  std::vector<std::string> keys_;                     // empty without a cluster
+  mutable std::optional<crypto::Digester> digester_;  // only in a cluster
 };
 
 }  // namespace turnpike::signaling
