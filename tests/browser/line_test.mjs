@@ -270,6 +270,44 @@ test('a token that has expired is told, and another takes its place', async () =
   assert.equal(last().sent[0].token, 'new');
 });
 
+// A server that was restarted has forgotten the request for the new token, and does not let in whoever brings the old one.
+test('a token that came while the server was away is used when it is back', async () => {
+  for (const oldIsGood of [true, false]) {
+    const { line, told } = await join({ room: 'blue', name: 'Ann', token: 'old' });
+    last().ends();
+    const renewed = outcomeOf(line.renew('new'));
+    await pass(400);
+    last().opens();
+    last().says({ type: 'error', id: 0, code: 'resume-unknown' });
+    const joins = ['old'];
+    if (!oldIsGood) {
+      last().says({ type: 'error', id: 0, code: 'token-expired' });
+      joins.push('new');
+    }
+    assert.deepEqual(last().sent.slice(1), joins.map(token => ({ type: 'join', room: 'blue', name: 'Ann', token, id: 0 })));
+    last().says(joined);
+    await settle();
+    const { id, ...request } = last().sent.at(-1);
+    assert.deepEqual(request, { type: 'token', token: 'new' });
+    last().says({ type: 'ack', id });
+    assert.equal(await renewed, 'done');
+    assert.deepEqual(told, [['line', false], ['joined', 'me'], ['line', true]]);
+    last().ends(4000);
+    await pass(400);
+    last().opens();
+    assert.equal(last().sent[0].token, 'new');
+  }
+  // When neither is good, the attempts end.
+  const { line, told } = await join({ room: 'blue', name: 'Ann', token: 'old' });
+  last().ends();
+  const renewed = outcomeOf(line.renew('new'));
+  await pass(400);
+  last().opens();
+  for (let i = 0; i < 2; ++i) last().says({ type: 'error', id: 0, code: 'token-revoked' });
+  assert.equal(await renewed, 'left');
+  assert.deepEqual(told, [['line', false], ['line', false], ['refused', 'token-revoked']]);
+});
+
 test('who leaves says so, and does not come back', async () => {
   const { line, told } = await join();
   const waits = outcomeOf(line.signal('bob', 1));

@@ -27,6 +27,7 @@ export class Signaling extends EventTarget {
   #membership = null; // { room, name, token } from the first join until we leave
   #resume = null;
   #first = null; // settles the promise of join()
+  #offered = undefined; // the token of the last renew(), whether or not the server has taken it
   #attempts = 0;
   #retry = 0;
   #deadline = 0;
@@ -58,9 +59,16 @@ export class Signaling extends EventTarget {
     if (this.#membership) this.#membership.name = name;
   }
 
-  // Takes another token in place of ours, which has expired or soon will.
+  // Takes another token in place of ours, which has expired or soon will. A server that was restarted meanwhile is
+  // asked again.
   async renew(token) {
-    await this.request({ type: 'token', token });
+    this.#offered = token;
+    try {
+      await this.request({ type: 'token', token });
+    } catch (error) {
+      if (error.code !== 'lost') throw error;
+      return this.renew(token);
+    }
     if (this.#membership) this.#membership.token = token;
   }
 
@@ -162,6 +170,9 @@ export class Signaling extends EventTarget {
       this.#enter();
     } else if (this.#first) {
       this.#giveUp(new SignalingError(code, message));
+    } else if (aboutToken(code) && (this.#offered ?? this.#membership.token) !== this.#membership.token) {
+      this.#membership.token = this.#offered;
+      this.#enter();
     } else if (forGood.includes(code)) {
       this.#end();
       this.#emit('line', { online: false });
