@@ -64,7 +64,7 @@ EngineIo::Session* EngineIo::find(std::string_view sid, TimePoint now, Output& o
     end(*session, EngineIoType::close, false, now, out);
     return nullptr;
   }
-  if (session->upgrade_due <= now.steady) drop_probe(*session, out);
+  if (session->upgrade_due <= now.steady) on_upgrade_due(*session, out);
   return session;
 }
 
@@ -125,6 +125,7 @@ void EngineIo::get(std::string_view sid, RequestId request, TimePoint now, Outpu
     refuse(request, EngineIoError::bad_request, out);
     return end(*session, EngineIoType::close, false, now, out);
   }
+  if (session->overdue) drop_probe(*session, out);
   session->waiting_get = request;
   by_get_.emplace(request, session->key);
   if (session->waiting.empty() && session->probed)
@@ -186,6 +187,7 @@ void EngineIo::on_aborted(RequestId request, TimePoint now, Output& out) {
 void EngineIo::upgrade(std::string_view sid, WebSocketId web_socket, bool base64, TimePoint now,
                        Output& out) {
   Session* session = find(sid, now, out);
+  if (session && session->overdue) drop_probe(*session, out);
   if (!session || session->web_socket != 0 || session->probing != 0) {
     out.closes.push_back(web_socket);
     return;
@@ -212,7 +214,7 @@ void EngineIo::on_frame(WebSocketId web_socket, std::string_view data, bool bina
   const std::optional<EngineIoPacket> packet =
       binary ? EngineIoPacket{EngineIoType::message, true, std::string(data)} : decode_packet(data);
   if (web_socket == session.probing) {
-    if (!packet || session.upgrade_due <= now.steady) return drop_probe(session, out);
+    if (!packet || (!session.probed && session.upgrade_due <= now.steady)) return drop_probe(session, out);
     return handle_probe(session, *packet, out);
   }
   const bool late = session.expects_pong && session.ping_due <= now.steady;
@@ -261,7 +263,7 @@ void EngineIo::handle_probe(Session& session, const EngineIoPacket& packet, Outp
   if (packet.type != EngineIoType::upgrade) return drop_probe(session, out);
   if (session.waiting_get != 0) send_packet(session, {EngineIoType::noop, false, {}}, out);
   session.web_socket = std::exchange(session.probing, 0);
-  session.probed = false;
+  session.probed = session.overdue = false;
   session.upgrade_due = SteadyTime::max();
   std::vector<EngineIoPacket> waiting = std::move(session.waiting);
   session.waiting.clear();
@@ -272,13 +274,22 @@ void EngineIo::handle_probe(Session& session, const EngineIoPacket& packet, Outp
   for (EngineIoPacket& waited : waiting) send_packet(session, std::move(waited), out);
 }
 
+// Socket.IO's client never polls again when its probe was answered, and would not notice the end of its
+// WebSocket before it has taken it. If it has gone, the session ends for want of a pong.
+void EngineIo::on_upgrade_due(Session& session, Output& out) {
+  if (!session.probed) return drop_probe(session, out);
+  session.overdue = true;
+  session.upgrade_due = SteadyTime::max();
+  set_deadline(session);
+}
+
 void EngineIo::drop_probe(Session& session, Output& out) {
   if (session.probing != 0) {
     by_web_socket_.erase(session.probing);
     out.closes.push_back(session.probing);
   }
   session.probing = 0;
-  session.probed = false;
+  session.probed = session.overdue = false;
   session.upgrade_due = SteadyTime::max();
   set_deadline(session);
 }
@@ -424,7 +435,7 @@ void EngineIo::on_timeout(TimePoint now, Output& out) {
   while (next_deadline() <= now.steady) {
     Session& session = *find(deadlines_.first());
     if (session.upgrade_due <= now.steady) {
-      drop_probe(session, out);
+      on_upgrade_due(session, out);
     } else if (!session.closing && session.fetch_due <= now.steady) {
       check_fetching(session, now, out);
     } else if (session.closing || session.expects_pong) {

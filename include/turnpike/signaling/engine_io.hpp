@@ -131,7 +131,9 @@ class EngineIo {
   // Over a WebSocket.
   void open_web_socket(WebSocketId web_socket, const Opening& opening, TimePoint now, Output& out);
   // A WebSocket asks to take over the session. It is closed when another WebSocket has the session or has
-  // asked for it before. `base64` has the same meaning as in Opening.
+  // asked for it before. `base64` has the same meaning as in Opening. One that sends no probe in time is
+  // closed. One whose probe was answered may take longer, because its client has stopped polling and only
+  // waits for the answers to its last requests; it is closed when the client polls nevertheless.
   void upgrade(std::string_view sid, WebSocketId web_socket, bool base64, TimePoint now, Output& out);
   void on_frame(WebSocketId web_socket, std::string_view data, bool binary, TimePoint now, Output& out);
   void on_web_socket_closed(WebSocketId web_socket, bool clean, TimePoint now, Output& out);
@@ -162,6 +164,7 @@ class EngineIo {
     WebSocketId web_socket = 0;  // 0 while it polls
     WebSocketId probing = 0;     // a WebSocket that wants to take over
     bool probed = false;         // whether its probe was answered
+    bool overdue = false;        // whether the time for the upgrade has passed since
     bool base64 = false;         // no binary frames, see Opening
     Duration ping_interval{};
     Duration ping_timeout{};
@@ -195,6 +198,7 @@ class EngineIo {
   void check_fetching(Session& session, TimePoint now, Output& out);
   void drop(Session& session, Output& out);
   bool add_to_answer(const Session& session, const EngineIoPacket& packet, Output& out) const;
+  void on_upgrade_due(Session& session, Output& out);
   void drop_probe(Session& session, Output& out);
   // Ends a session. A GET that is waiting is answered with a packet of type `last_word`.
   void end(Session& session, EngineIoType last_word, bool clean, TimePoint now, Output& out);
