@@ -142,16 +142,18 @@ Awaitable<Response> EngineIoEndpoint::serve(const Request& request) {
   if (const auto fault = find_fault(request, "polling")) {
     co_return answer(request, 400, to_json(*fault));
   }
+  const std::optional<std::string> sid = session_of(request);
   if (request.method == "POST" && !co_await wait_to_post(request)) {
     if (params_.refused) {
       params_.refused({"rate-limited", "signaling.bytes_per_second_per_address", request.client});
     }
+    params_.engine.on_post_refused(*sid, params_.clock(), output_);
+    params_.changed();
     co_return answer(request, 429, R"({"code":3,"message":"Too many bytes from this address"})");
   }
   const signaling::RequestId number = ++last_request_;
   const auto waiting = std::make_shared<Waiting>(io_);
   waiting_.emplace(number, waiting);
-  const std::optional<std::string> sid = session_of(request);
   const TimePoint now = params_.clock();
   if (!sid) {
     params_.engine.open(number, opening_of(request), now, output_);

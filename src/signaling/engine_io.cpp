@@ -175,6 +175,11 @@ void EngineIo::end_post(std::string_view sid, RequestId request) {
   if (Session& session = *find(key->second); session.begun_post == request) session.begun_post = 0;
 }
 
+void EngineIo::on_post_refused(std::string_view sid, TimePoint now, Output& out) {
+  Session* session = find(sid, now, out);
+  if (session && session->web_socket == 0) end(*session, EngineIoType::close, false, now, out);
+}
+
 void EngineIo::on_aborted(RequestId request, TimePoint now, Output& out) {
   const auto key = by_get_.find(request);
   if (key == by_get_.end()) return;

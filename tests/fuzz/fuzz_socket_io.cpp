@@ -1,13 +1,13 @@
 // Fuzzes Engine.IO, Socket.IO and the plain protocol on one Hub: the input is a story of several clients,
 // with one line for each step. Its first character names the client, and the second the event: `o` opens by
 // polling, `w` by a WebSocket, `g` sends a GET, `p` posts the rest of the line (`|` means 0x1e), `P` begins
-// another POST and `e` ends the last one that was begun, `a` gives up the waiting GET, `u` opens a WebSocket
-// for an upgrade, `U` one that accepts no binary frames, `f` is a text frame on the client's WebSocket, `F`
-// on the probing one, `b` a binary one, `c` and `C` close these, `j` makes the client a plain member that
-// sends the rest of the line, `k` cuts this member off, `~` with a number lets that many milliseconds pass
-// (`!` does the same, without calling the server), and `x` closes all. In messages, <n> means the id of
-// client n, and <pn> the id to recover it with. A first line `echo` or `recover` selects the server's
-// settings.
+// another POST and `e` ends the last one that was begun, `r` is a POST that the owner refuses, `a` gives up
+// the waiting GET, `u` opens a WebSocket for an upgrade, `U` one that accepts no binary frames, `f` is a text
+// frame on the client's WebSocket, `F` on the probing one, `b` a binary one, `c` and `C` close these, `j`
+// makes the client a plain member that sends the rest of the line, `k` cuts this member off, `~` with a
+// number lets that many milliseconds pass (`!` does the same, without calling the server), and `x` closes
+// all. In messages, <n> means the id of client n, and <pn> the id to recover it with. A first line `echo` or
+// `recover` selects the server's settings.
 #include <algorithm>
 #include <array>
 #include <charconv>
@@ -119,6 +119,7 @@ class World {
         break;
       }
       case 'e': return engine_.end_post(client.sid, client.begun);
+      case 'r': engine_.on_post_refused(client.sid, now, out); break;
       case 'a':
         if (waiting_.erase(client.get) == 0) return;
         engine_.on_aborted(client.get, now, out);

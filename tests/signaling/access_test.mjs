@@ -229,6 +229,9 @@ test('a polling client that causes too much traffic is refused', async t => {
   const refused = await post('42["x","y"]');
   assert.equal(refused.status, 429);
   assert.ok(Number(refused.headers['retry-after']) > 0);
+  // Its client takes this for the end, so nobody has to wait for a pong of it.
+  const after = await request(server.url, `${poll}&sid=${sid}`);
+  assert.deepEqual([after.status, JSON.parse(after.body).code], [400, 1]);
   await server.stop(); // then the log is complete
   assert.match(server.log(), /signaling refused rate-limited from 127\.0\.0\.1 \(signaling\.bytes_per_second_per_address\)/);
 });

@@ -87,6 +87,9 @@ class EngineIoScenario {
   void ends_post(const std::string& name, signaling::RequestId number) {
     engine_.end_post(sid(name), number);
   }
+  Lines has_post_refused(const std::string& name, int line = __builtin_LINE()) {
+    return step(line, [&](Output& out) { engine_.on_post_refused(sid(name), now(), out); });
+  }
   // The client gives up its last GET.
   Lines aborts(const std::string& name, int line = __builtin_LINE()) {
     aborted_.insert(last_get_.at(name));

@@ -125,6 +125,8 @@ class EngineIo {
   // ended yet.
   bool begin_post(std::string_view sid, RequestId request, TimePoint now, Output& out);
   void end_post(std::string_view sid, RequestId request);
+  // The owner has refused a POST of this session. The session ends, since what was in the POST is missing.
+  void on_post_refused(std::string_view sid, TimePoint now, Output& out);
   // Call this when the client has disconnected while its request was waiting for an answer.
   void on_aborted(RequestId request, TimePoint now, Output& out);
 

@@ -209,6 +209,21 @@ TEST_CASE("a second POST before the first has ended ends the session", "[signali
   s.begins_post("ann", 104).expect_silence();  // its answer is that there is no such session
 }
 
+TEST_CASE("a POST that is refused ends the session, which would go on without what was in it",
+          "[signaling]") {
+  Scenario s;
+  s.polls("ann");
+  s.gets("ann").expect_silence();
+  s.has_post_refused("ann").expect({"ann 200 1", "app: ann lost"});
+  s.gets("ann").expect({"ann" + kUnknown});
+  s.has_post_refused("ann").expect_silence();
+  s.polls("bob");
+  s.upgrades("bob");
+  s.frames("bob", "5");
+  s.has_post_refused("bob").expect_silence();  // it has no POSTs any more
+  s.frames("bob", "4still here").expect({"app: bob still here"});
+}
+
 TEST_CASE("a second GET ends the session", "[signaling]") {
   Scenario s;
   s.polls("ann");
