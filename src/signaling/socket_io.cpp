@@ -97,7 +97,8 @@ void SocketIo::on_message(SessionKey session, std::string_view data, bool binary
   const std::optional<SocketIoPacket> packet = decode_socket_io(data);
   if (!packet) return engine_->close(session);
   if (packet->attachments > 0) {
-    if (!client.sockets.contains(std::string(packet->nsp))) return engine_->close(session);
+    const std::string nsp(packet->nsp);
+    if (!client.sockets.contains(nsp) && !client.put_out.contains(nsp)) return engine_->close(session);
     client.partial = data;
     client.missing = packet->attachments;
     return;
@@ -112,7 +113,10 @@ void SocketIo::handle_packet(Client& client, const SocketIoPacket& packet, Attac
     return flush_hub(out);
   }
   const auto number = client.sockets.find(std::string(packet.nsp));
-  if (number == client.sockets.end()) return engine_->close(client.session);
+  if (number == client.sockets.end()) {
+    if (!client.put_out.contains(std::string(packet.nsp))) engine_->close(client.session);
+    return;
+  }
   if (packet.type == SocketIoType::disconnect) {
     disconnect(client, packet.nsp, now, out);
   } else if (packet.type == SocketIoType::event || packet.type == SocketIoType::binary_event) {
@@ -135,6 +139,7 @@ void SocketIo::handle_packet(Client& client, const SocketIoPacket& packet, Attac
 void SocketIo::connect(Client& client, const SocketIoPacket& packet, TimePoint now, EngineIo::Output& out) {
   const std::string nsp(packet.nsp);
   if (client.sockets.contains(nsp)) return engine_->close(client.session);
+  client.put_out.erase(nsp);
   if (!application_->has_namespace(nsp)) {
     return refuse(client, nsp, R"({"message":"Invalid namespace"})", out);
   }
@@ -287,6 +292,7 @@ void SocketIo::close_revoked(std::span<const ConnectionId> connections, TimePoin
       packet.nsp = socket.nsp;
       engine_->send(socket.session, encode_socket_io(packet), false, out);
       client->second.sockets.erase(socket.nsp);
+      client->second.put_out.insert(socket.nsp);
     }
     close_socket(socket, now, out);
   }

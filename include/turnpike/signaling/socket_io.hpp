@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -176,8 +177,10 @@ class SocketIo : public EngineIo::Application {
     SessionKey session = 0;
     EngineIo::Opening opening;
     std::map<std::string, SocketNumber> sockets;  // by namespace
-    bool connected = false;                       // whether it has ever connected to a namespace
-    SteadyTime deadline{};                        // the latest time to connect to a namespace
+    // The namespaces that it was put out of, and may not have heard of it
+    std::set<std::string> put_out;
+    bool connected = false;  // whether it has ever connected to a namespace
+    SteadyTime deadline{};   // the latest time to connect to a namespace
     // A packet whose attachments are still to come.
     std::string partial;
     std::uint32_t missing = 0;

@@ -588,6 +588,19 @@ TEST_CASE("a socket is disconnected when the token that it has brought last is r
   };
   revokes("first").expect_silence();
   revokes("second").expect({R"(ann: 42["token_revoked"])", "ann: 41"});
+  // What was on the way meanwhile does no harm, so what was told arrives.
+  s.opens("bob");
+  s.posts("bob", R"(40{"token":")" + s.token(R"("jti":"third")") + "\"}");
+  s.gets("bob");
+  revokes("third").expect_silence();
+  s.posts("bob", R"(42["nickname","Bob"])").expect({"bob 200 ok"});
+  s.posts("bob", R"(451-["nickname",{"_placeholder":true,"num":0}]|bAQID|41)").expect({"bob 200 ok"});
+  s.gets("bob").expect({R"(bob 200 42["token_revoked"]|41)"});
+  s.posts("bob", R"(40{"token":")" + s.token(R"("jti":"fourth")") + "\"}");
+  CHECK(s.gets("bob").count("bob 200 40{") == 1);
+  s.posts("bob", "41").expect({"bob 200 ok"});
+  s.gets("bob").expect_silence();
+  s.posts("bob", R"(42["nickname","Bob"])").expect({"bob 200 ok", "bob 200 1"});
 }
 
 TEST_CASE("a socket without a token joins no rooms when tokens are required now", "[signaling]") {
