@@ -336,6 +336,9 @@ void SignalingSite::stop() {
   timer_.cancel();
   socket_io_endpoint_.stop();
   echo_endpoint_.stop();
+  // Before the sessions, whose ends would be told to these: direct calls stay up.
+  for (const auto& [number, client] : sockets_)
+    client.socket->close(signaling::kGoingAway, signaling::kRestarting);
   end_sessions();
   flush();
 }

@@ -414,6 +414,12 @@ void EngineIo::end_if_closing(SessionKey key, TimePoint now, Output& out) {
 
 void EngineIo::end(Session& session, EngineIoType last_word, bool clean, TimePoint now, Output& out) {
   const SessionKey key = session.key;
+  forget(session, last_word, clean, out);
+  application_.on_session_closed(key, clean, now, out);
+}
+
+void EngineIo::forget(Session& session, EngineIoType last_word, bool clean, Output& out) {
+  const SessionKey key = session.key;
   if (session.waiting_get != 0) {
     session.waiting.push_back({last_word, false, {}});
     release_get(session, out);
@@ -429,11 +435,16 @@ void EngineIo::end(Session& session, EngineIoType last_word, bool clean, TimePoi
   by_sid_.erase(session.sid);
   deadlines_.clear(key, session.deadline);
   sessions_.erase(key);
-  application_.on_session_closed(key, clean, now, out);
 }
 
 void EngineIo::close_all(TimePoint now, Output& out) {
-  while (!sessions_.empty()) end(sessions_.begin()->second, EngineIoType::close, false, now, out);
+  std::vector<SessionKey> ended;
+  while (!sessions_.empty()) {
+    Session& session = sessions_.begin()->second;
+    ended.push_back(session.key);
+    forget(session, EngineIoType::close, false, out);
+  }
+  for (const SessionKey key : ended) application_.on_session_closed(key, false, now, out);
 }
 
 void EngineIo::on_timeout(TimePoint now, Output& out) {

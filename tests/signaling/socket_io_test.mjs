@@ -288,6 +288,28 @@ test('a client that is about to change to its WebSocket notices that the daemon 
   assert.equal(await stopped, 0, server.log());
 });
 
+// A page that hears of it ends its calls, and direct calls go on without the daemon.
+test('when the daemon stops, nobody is told that the others have left', async t => {
+  const server = await startServer();
+  t.after(server.stop);
+  const told = [];
+  const ends = [];
+  for (const transport of ['websocket', 'polling', 'websocket']) {
+    const socket = io(server.url, { forceNew: true, transports: [transport], reconnection: false });
+    t.after(() => socket.disconnect());
+    await socket.timeout(8000).emitWithAck('enter_room', 'blue');
+    for (const event of ['bye', 'leave_room']) socket.on(event, () => told.push(event));
+    ends.push(heard(socket, 'disconnect'));
+  }
+  const plain = await member(server.ws, 'blue', 'Plain');
+  assert.equal(plain.joined.peers.length, 3);
+  assert.equal(await server.stop(), 0, server.log());
+  await Promise.all(ends);
+  assert.deepEqual(await plain.ended, { code: 1001, reason: 'restarting' });
+  await assert.rejects(plain.hear(), /the socket was closed/, 'without a word');
+  assert.deepEqual(told, []);
+});
+
 test('a client that was cut off recovers what it missed', async t => {
   const server = await startServer({ signaling: ['recovery: 120s'] });
   t.after(server.stop);

@@ -152,7 +152,8 @@ class EngineIo {
   // The session ends when the present call of this class returns; on_session_closed() tells the application.
   void close(SessionKey session);
 
-  // Ends all sessions.
+  // Ends all sessions. The application is told when none is left, so no client hears from it that another one
+  // has gone.
   void close_all(TimePoint now, Output& out);
   void on_timeout(TimePoint now, Output& out);
   SteadyTime next_deadline() const { return deadlines_.next(); }
@@ -204,6 +205,8 @@ class EngineIo {
   void drop_probe(Session& session, Output& out);
   // Ends a session. A GET that is waiting is answered with a packet of type `last_word`.
   void end(Session& session, EngineIoType last_word, bool clean, TimePoint now, Output& out);
+  // The same without telling the application.
+  void forget(Session& session, EngineIoType last_word, bool clean, Output& out);
   void end_if_closing(SessionKey key, TimePoint now, Output& out);
   void set_deadline(Session& session);
 

@@ -754,6 +754,18 @@ TEST_CASE("all sessions can be closed", "[signaling]") {
   CHECK(s.engine().next_deadline() == SteadyTime::max());
 }
 
+TEST_CASE("when all sessions are closed, none hears of the others' ends", "[signaling]") {
+  Scenario s;
+  for (const std::string name : {"ann", "bob"}) s.has_wire(name);
+  s.polls("carl");
+  s.gets("carl");
+  s.app.closed = [&](SessionKey, EngineIo::Output& out) {
+    for (const std::string name : {"ann", "bob", "carl"}) s.engine().send(s.key(name), "bye", false, out);
+  };
+  s.all_closed().expect_unordered(
+      {"ann closed", "bob closed", "carl 200 1", "app: ann lost", "app: bob lost", "app: carl lost"});
+}
+
 // --- Clients that do not read
 std::string repeated(char c, std::size_t size) { return std::string(size, c); }
 
