@@ -540,9 +540,10 @@ Awaitable<void> Server::Connection::Served::upgrade(const Parser& parser, const 
   const bool accepted = co_await web_socket_->accept(parser.get(), date);
   if (!accepted) co_return;
   ++server_.counters_.web_sockets;
-  // A reload may have ended the service during the handshake.
-  if (server_.router_.web_socket(request.path) != &handler) {
-    web_socket_->close(signaling::kGoingAway, signaling::kNoLongerServed);
+  // During the handshake, the server may have been stopped, and a reload may have ended the service.
+  if (stopping_ || server_.router_.web_socket(request.path) != &handler) {
+    web_socket_->close(signaling::kGoingAway,
+                       stopping_ ? signaling::kRestarting : signaling::kNoLongerServed);
     UnservedWebSocket unserved;
     co_await web_socket_->read_all(unserved, number_);
     co_return;
