@@ -9,6 +9,7 @@ import contextlib
 import json
 import os
 import pathlib
+import random
 import re
 import shutil
 import socket
@@ -123,17 +124,16 @@ class Refuser:
 
 
 def free_ports(addresses, count):
-    """Ports that are free on all of these addresses, by UDP and TCP."""
+    """Ports that are free on all of these addresses, by UDP and TCP. They are below ip_local_port_range, whose ports Linux
+    gives to all sockets that ask for none: one of those would often be another test's a moment later."""
     ports = []
     while len(ports) < count:
+        port = random.randrange(16384, 32768)
         with contextlib.ExitStack() as stack:
-            port = 0
             try:
                 for address in addresses:
                     for kind in [socket.SOCK_DGRAM, socket.SOCK_STREAM]:
-                        probe = stack.enter_context(socket.socket(socket.AF_INET, kind))
-                        probe.bind((address, port))
-                        port = probe.getsockname()[1]
+                        stack.enter_context(socket.socket(socket.AF_INET, kind)).bind((address, port))
             except OSError:
                 continue
         if port not in ports:
@@ -277,9 +277,7 @@ class OpenServer(StunclientTest):
         self.assertEqual(len(lines), 3)
 
     def test_binding_from_a_chosen_address_and_port(self):
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
-            free.bind(("127.0.0.2", 0))
-            port = str(free.getsockname()[1])
+        port = str(free_ports(["127.0.0.2"], 1)[0])
         text = self.expect_success("--localaddr", "127.0.0.2", "--localport", port, "127.0.0.1", self.port)
         self.assertIn(f"Mapped address: 127.0.0.2:{port}\n", text)
 
@@ -575,9 +573,7 @@ class CoturnServer(StunclientTest):
 
 class NoServer(StunclientTest):
     def test_refused(self):
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as closed:
-            closed.bind(("127.0.0.1", 0))
-            port = str(closed.getsockname()[1])
+        port = str(free_ports(["127.0.0.1"], 1)[0])
         for protocol in ["tcp", "tls"]:
             self.expect_failure(1, "refused.*TCP port", "--protocol", protocol, "127.0.0.1", port)
         text = self.expect_failure(1, "refused", "127.0.0.1", port)

@@ -1,7 +1,7 @@
 // Drives the call page as a person does, by its stable names (data-testid and data- attributes, listed at the
 // head of src/web/app/main.mjs), and starts the daemon that serves the page on ports that stay the same when
 // it is started again.
-import { createHmac } from 'node:crypto';
+import { createHmac, randomInt } from 'node:crypto';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
@@ -32,19 +32,17 @@ signaling: {listen: http://127.0.0.1:${web}${extra && `, ${extra}`}}
   return { url: `http://127.0.0.1:${web}`, port: web, start, stop, log: () => logs + (daemon?.log() ?? '') };
 }
 
+// Resolves to a port of 127.0.0.1 that is free. It is below ip_local_port_range, whose ports Linux gives to all
+// sockets that ask for none: one of those could be somebody else's, or wait for the end of somebody's
+// connection, when the daemon is started there.
 export async function freePort(protocol) {
-  if (protocol === 'udp') {
-    const socket = createSocket('udp4').bind(0, '127.0.0.1');
-    await once(socket, 'listening');
-    const { port } = socket.address();
+  for (;;) {
+    const port = randomInt(16384, 32768);
+    const socket = protocol === 'udp' ? createSocket('udp4').bind(port, '127.0.0.1') : createServer().listen(port, '127.0.0.1');
+    const isFree = await once(socket, 'listening').then(() => true, () => false);
     await new Promise(resolve => socket.close(resolve));
-    return port;
+    if (isFree) return port;
   }
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address();
-  await new Promise(resolve => server.close(resolve));
-  return port;
 }
 
 // Listens on a port and passes connections on to a port of this host. cut() resets both ends of each
