@@ -23,6 +23,8 @@ constexpr std::size_t kDatagramsPerRelay = 16;
 
 constexpr unsigned long kTimerSlack = 1'000;  // ns; the default of 50,000 would make pauses uneven
 
+bool is_mail(const epoll_event& event) { return EventTag::unpack(event.data.u64).kind == EventKind::mail; }
+
 }  // namespace
 
 Worker::Worker(const Shared& shared, unsigned number, WorkerListeners listeners)
@@ -105,6 +107,9 @@ void Worker::run() {
     pacing_.begin(server_.counters());
     now = read_clocks();
     expire(now);
+    // Mail comes first. Otherwise a datagram that arrived after the daemon had reported new settings would be
+    // handled by the old ones, when an earlier datagram of the same socket is ahead of the mail in this list.
+    if (std::ranges::any_of(ready, is_mail)) attempt([&] { handle_mail(now); });
     for (const epoll_event& event : ready) {
       attempt([&] { on_event(EventTag::unpack(event.data.u64), event.events, now); });
     }
@@ -129,7 +134,7 @@ void Worker::expire(TimePoint now) {
 void Worker::on_event(EventTag tag, std::uint32_t events, TimePoint now) {
   switch (tag.kind) {
     case EventKind::wake: return;  // run() looks whether it has to stop
-    case EventKind::mail: return handle_mail(now);
+    case EventKind::mail: return;  // run() has handled it
     case EventKind::relay: return on_relay(RelayEvent::of(tag), events, now);
     case EventKind::peer_connection: return on_peer_connection(PeerConnectionEvent::of(tag), events, now);
     default: return clients_.on_event(tag, events, now, received_, *this);

@@ -415,6 +415,28 @@ TEST_CASE("it ends without a thread that does not, and says so", "[integration]"
   CHECK(daemon.wait() == 1);
 }
 
+// The worker finds all three at once: a datagram from before the reload, the new settings, and a datagram
+// from after it.
+TEST_CASE("what a reload has changed holds for every datagram that comes after it", "[integration]") {
+  Daemon daemon({"workers=1"});
+  client::UdpSocket client(loopback(Family::ipv4));
+  Octets without_cookie = binding_request();  // as RFC 3489 has it
+  store_u32(&without_cookie[4], 0);
+  client.send_to(binding_request(), daemon.listener());
+  REQUIRE(client.receive(10s));
+  {
+    const HeldThread held(find_thread(daemon.pid(), "worker-0"));
+    client.send_to(binding_request(), daemon.listener());
+    std::ofstream(daemon.config_file()) << kLoopbackConfig << "stun: {rfc3489: true}\n";
+    kill(daemon.pid(), SIGHUP);
+    REQUIRE(daemon.wait_for_log("reloaded"));
+    client.send_to(without_cookie, daemon.listener());
+  }
+  CHECK(client.receive(10s));
+  CHECK(client.receive(10s));
+  CHECK(daemon.stop() == 0);
+}
+
 // A file that is written while it is read, so the daemon would wait for its end.
 class SlowFile {
  public:
