@@ -5,6 +5,7 @@
 #include <regex>
 
 #include "support/daemon.hpp"
+#include "support/quiet_port.hpp"
 #include "support/relay_client.hpp"
 #include "support/tls_daemon.hpp"
 
@@ -15,24 +16,11 @@ namespace {
 
 bool has_coturn() { return has_tool("turnutils_uclient", "coturn"); }
 
-// A port that is free, and the one above it as well.
-std::uint16_t two_free_ports(const Endpoint& any) {
-  for (;;) {
-    const client::UdpSocket first(any);
-    const std::uint16_t port = first.local().port;
-    try {
-      const client::UdpSocket second({any.address, static_cast<std::uint16_t>(port + 1)});
-      return port;
-    } catch (const std::system_error&) {  // somebody has it
-    }
-  }
-}
-
 // turnutils_peer echoes what it receives, on a port and the next one.
 class EchoPeer {
  public:
   explicit EchoPeer(Family family)
-      : at_{loopback(family).address, two_free_ports(loopback(family))},
+      : at_{loopback(family).address, quiet_port(loopback(family).address, 2)},
         child_({"turnutils_peer", "-L", at_.address.to_string(), "-p", std::to_string(at_.port)}) {
     for (const int above : {0, 1}) {
       // The program does not report when it is ready, so a probe waits until it echoes.

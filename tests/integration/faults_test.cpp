@@ -10,6 +10,7 @@
 #include "net/udp_socket.hpp"
 #include "support/daemon.hpp"
 #include "support/process.hpp"
+#include "support/quiet_port.hpp"
 #include "support/relay_client.hpp"
 #include "support/tls_daemon.hpp"
 #include "support/tls_probe.hpp"
@@ -102,8 +103,11 @@ TEST_CASE("ChannelData that claims more than it brings is dropped", "[integratio
   CHECK((datagram->bytes == octets("true")));
 }
 
-// Returns an address where nobody receives, since its socket is closed again.
-Endpoint closed_port(Family family) { return client::UdpSocket(loopback(family)).local(); }
+// Returns an address where nobody receives.
+Endpoint closed_port(Family family) {
+  const IpAddress address = loopback(family).address;
+  return {address, quiet_port(address)};
+}
 
 TEST_CASE("a peer that refuses comes back as an ICMP error and disturbs nobody else", "[integration]") {
   Daemon daemon;

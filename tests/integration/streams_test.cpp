@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "support/process.hpp"
+#include "support/quiet_port.hpp"
 #include "support/relaying.hpp"
 #include "support/tls_daemon.hpp"
 #include "support/tls_probe.hpp"
@@ -376,9 +377,10 @@ TEST_CASE("when descriptors run out, connections wait and the rest goes on", "[i
 }
 
 TEST_CASE("a TCP port has one daemon, and the next one may start at once", "[integration]") {
-  Daemon first({R"(listen=["tcp://127.0.0.1:0"])"});
-  const Endpoint at = first.listener();
+  const IpAddress address = loopback(Family::ipv4).address;
+  const Endpoint at{address, quiet_port(address)};
   const std::string listen = R"(listen=["tcp://)" + at.to_string() + R"("])";
+  Daemon first({listen});
   CHECK_THROWS_WITH(Daemon({listen}), Catch::Contains("cannot listen on tcp://" + at.to_string()));
   RelayClient client(at, Transport::tcp);
   REQUIRE(client.allocate() == 0);

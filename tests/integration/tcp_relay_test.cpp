@@ -14,6 +14,7 @@
 #include "net/tcp_socket.hpp"
 #include "net/udp_socket.hpp"
 #include "support/process.hpp"
+#include "support/quiet_port.hpp"
 #include "support/relay_client.hpp"
 #include "support/relaying.hpp"
 #include "support/tls_daemon.hpp"
@@ -529,11 +530,8 @@ TEST_CASE("the end of the control connection ends all data connections", "[integ
 
 TEST_CASE("a peer that refuses causes a 447", "[integration][tcp]") {
   TcpRelayServer server;
-  Endpoint nobody;
-  {
-    PeerListener gone;
-    nobody = gone.local();
-  }
+  const IpAddress address = loopback(Family::ipv4).address;
+  const Endpoint nobody{address, quiet_port(address)};
   RelayClient control = server.client(Transport::tcp);
   allocate_tcp(control);
   CHECK(control.connect(nobody) == 447);

@@ -1,0 +1,38 @@
+// Ports for tests that close a port before it is opened again, or that need one that stays closed.
+#pragma once
+
+#include <sys/socket.h>
+
+#include <random>
+
+#include "net/fd.hpp"
+#include "net/socket_address.hpp"
+#include "turnpike/base/endpoint.hpp"
+
+namespace turnpike::test {
+
+// Whether nobody has this port, by UDP or TCP.
+inline bool is_free(const Endpoint& at) {
+  const net::SocketAddress address(at);
+  for (const int kind : {SOCK_DGRAM, SOCK_STREAM}) {
+    const net::Fd fd(socket(at.address.is_v4() ? AF_INET : AF_INET6, kind | SOCK_CLOEXEC, 0));
+    if (bind(fd.get(), &address.any, address.size()) != 0) return false;
+  }
+  return true;
+}
+
+// Returns a port that is free, and so are those after it when more than one is asked for. It is below
+// ip_local_port_range, whose ports Linux gives to all sockets that ask for none. One of those would often be
+// somebody else's a moment later, when other tests run at the same time.
+inline std::uint16_t quiet_port(const IpAddress& address, int how_many = 1) {
+  std::random_device random;
+  std::uniform_int_distribution<int> any(16384, 32768 - how_many);
+  for (;;) {
+    const int first = any(random);
+    int free = 0;
+    while (free < how_many && is_free({address, static_cast<std::uint16_t>(first + free)})) ++free;
+    if (free == how_many) return static_cast<std::uint16_t>(first);
+  }
+}
+
+}  // namespace turnpike::test
