@@ -1,8 +1,21 @@
 #include "support/relay_client.hpp"
 
+#include <set>
 #include <stdexcept>
 
 namespace turnpike::test {
+namespace {
+
+// Opens a socket whose port no client of this process has had. A server may still know a client that is no
+// more, and would take a new one with the same port for that one.
+void open_new(std::optional<client::UdpSocket>& socket, const Endpoint& at) {
+  static std::set<std::uint16_t> ports_so_far;
+  do {
+    socket.emplace(at);
+  } while (!ports_so_far.insert(socket->local().port).second && at.port == 0);
+}
+
+}  // namespace
 
 Octets octets(std::string_view text) { return {text.begin(), text.end()}; }
 
@@ -23,7 +36,7 @@ RelayClient::RelayClient(const Endpoint& server, client::Params params, std::opt
   const Endpoint at = local.value_or(loopback(server.family()));
   const std::string name = server.address.to_string();
   switch (transport) {
-    case Transport::udp: socket_.emplace(at); break;
+    case Transport::udp: open_new(socket_, at); break;
     case Transport::dtls: dtls_.emplace(at, server, name); break;
     case Transport::tcp: stream_.emplace(at, server, std::nullopt); break;
     case Transport::tls: stream_.emplace(at, server, client::StreamSocket::Tls{name}); break;
