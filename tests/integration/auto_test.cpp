@@ -282,6 +282,12 @@ TEST_CASE("hundreds of pages are fetched while a call goes on at the same port",
   REQUIRE(caller.allocate() == 0);
   REQUIRE(caller.bind(0x4000, peer.local()) == 0);
   std::vector<std::unique_ptr<TlsProbe>> open;
+  const auto ask_each = [&] {
+    for (const auto& page : open) {
+      REQUIRE(page->write("HEAD / HTTP/1.1\r\nHost: localhost\r\n\r\n"));
+      CHECK_THAT(page->read(), Catch::StartsWith("HTTP/1.1 200"));
+    }
+  };
   for (int i = 0; i < 150; ++i) {
     // They wait like WebSockets, and do not count as connections without an allocation.
     open.push_back(std::make_unique<TlsProbe>(server.at()));
@@ -291,10 +297,8 @@ TEST_CASE("hundreds of pages are fetched while a call goes on at the same port",
     const auto datagram = peer.receive(10s);
     REQUIRE(datagram);
     CHECK((datagram->bytes == octets(std::to_string(i))));
-  }
-  for (const auto& page : open) {
-    REQUIRE(page->write("HEAD / HTTP/1.1\r\nHost: localhost\r\n\r\n"));
-    CHECK_THAT(page->read(), Catch::StartsWith("HTTP/1.1 200"));
+    // A page that asks for nothing within half a minute is closed, and a busy machine needs as long for all.
+    if (i % 50 == 49) ask_each();
   }
   CHECK(server.daemon.stop() == 0);
   CHECK_THAT(server.daemon.log(), Catch::Contains("refused=0"));
