@@ -373,6 +373,10 @@ class Monitoring(unittest.TestCase):
         selector = ",".join(f'{label}="{value}"' for label, value in {"alertname": alert, **labels}.items())
         until(f"the alert {selector}", lambda: self.query(f"ALERTS{{{selector}}}"))
 
+    def expect_no_alert(self, alerts):
+        """None of them stays. A scrape that takes too long on a busy machine counts as one that failed, until the next."""
+        until(f"no alert {alerts}", lambda: not self.query(f'ALERTS{{alertname=~"{alerts}"}}'))
+
     # Each alert is provoked. prometheus_rules_test.yml tests how long the condition has to last.
     PROVOKED = {"TurnpikeLimitAlmostReached", "TurnpikeRelayPortsAlmostGone", "TurnpikeCertificateExpires",
                 "TurnpikeManyAuthenticationFailures", "TurnpikeDropsMedia", "TurnpikeDraining", "TurnpikeDown",
@@ -386,7 +390,7 @@ class Monitoring(unittest.TestCase):
         self.wait_for_alert("TurnpikeCertificateExpires", name="turn.example.org", alertstate="firing")
         self.wait_for_alert("TurnpikeManyAuthenticationFailures", reason="wrong")
         self.wait_for_alert("TurnpikeDropsMedia", instance=self.daemon.admin)
-        self.assertEqual(self.query('ALERTS{alertname=~"TurnpikeDraining|TurnpikeDown|TurnpikeClusterAway"}'), [])
+        self.expect_no_alert("TurnpikeDraining|TurnpikeDown|TurnpikeClusterAway")
         self.assertEqual(self.query('ALERTS{name="idle_connections"}'), [])
 
     def test_4_b_redis_that_is_gone_raises_its_alert(self):
@@ -396,7 +400,7 @@ class Monitoring(unittest.TestCase):
     def test_5_a_drain_raises_its_alert(self):
         self.daemon.process.send_signal(signal.SIGUSR1)
         self.wait_for_alert("TurnpikeDraining", instance=self.daemon.admin)
-        self.assertEqual(self.query('ALERTS{alertname="TurnpikeDown"}'), [])
+        self.expect_no_alert("TurnpikeDown")
 
     def test_6_a_daemon_that_is_gone_raises_its_alert(self):
         self.daemon.process.kill()
