@@ -306,14 +306,27 @@ TEST_CASE("one address has a limit of associations without an allocation", "[int
   DtlsServer server({"limits.idle_connections_per_address=4"});
   std::vector<std::unique_ptr<RelayClient>> clients;
   for (int i = 0; i < 4; ++i) clients.push_back(std::make_unique<RelayClient>(server.at(), Transport::dtls));
-  CHECK_THROWS_AS(client::DtlsSocket(loopback(Family::ipv4), server.at(), "", 1500ms), std::system_error);
+  // The fifth one sends its cookie back once, and is refused. A hello that it sent again could take the place
+  // that becomes free below. Its datagrams are handled in their order, so this has happened when the hello of
+  // somebody new on its port is answered.
+  client::UdpSocket socket(loopback(Family::ipv4));
+  socket.connect(server.at());
+  ByHand fifth(socket.fd());
+  fifth.begin();
+  REQUIRE(fifth.hear());
+  fifth.transmit();
+  socket.send_to(first_hello(), server.at());
+  const auto answer = socket.receive(10s);
+  REQUIRE(answer);
+  constexpr std::uint8_t kHelloVerifyRequest = 3;
+  CHECK(answer->bytes.at(13) == kHelloVerifyRequest);  // after the record's header
   client::DtlsSocket other(*Endpoint::parse("127.0.0.9:0"), server.at());
   CHECK(is_answered(other));
   REQUIRE(clients[0]->allocate() == 0);
   client::DtlsSocket next = server.connect();
   CHECK(is_answered(next));
   CHECK(server.daemon.stop() == 0);
-  CHECK_THAT(server.daemon.log(), !Catch::Contains("dtls: refused=0"));
+  CHECK_THAT(server.daemon.log(), Catch::Contains(" established=6 refused=1 "));
 }
 
 TEST_CASE("when there are too many unfinished handshakes, the oldest is dropped", "[integration][dtls]") {
