@@ -133,7 +133,7 @@ void Worker::expire(TimePoint now) {
 
 void Worker::on_event(EventTag tag, std::uint32_t events, TimePoint now) {
   switch (tag.kind) {
-    case EventKind::wake: return;  // run() looks whether it has to stop
+    case EventKind::wake:          // run() looks whether it has to stop
     case EventKind::mail: return;  // run() has handled it
     case EventKind::relay: return on_relay(RelayEvent::of(tag), events, now);
     case EventKind::peer_connection: return on_peer_connection(PeerConnectionEvent::of(tag), events, now);
