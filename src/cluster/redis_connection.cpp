@@ -109,6 +109,8 @@ std::optional<std::string> find_wrong_server(const redisReply& error) {
   };
   // It is not the primary any more, or not yet, or it has lost the primary.
   if (begins_with_one_of({"READONLY", "MASTERDOWN"})) return text;
+  // Somebody's script takes too long, or it loads its data. A new connection could not be used either.
+  if (begins_with_one_of({"BUSY ", "LOADING "})) return text;
   if (begins_with_one_of({"MOVED ", "ASK ", "CROSSSLOT ", "CLUSTERDOWN "}))
     return text + ": it is a part of a Redis Cluster, which cannot be used here";
   return std::nullopt;
@@ -436,9 +438,9 @@ struct RedisConnection::State : std::enable_shared_from_this<State> {
     const Answer answer = std::move(attempt.unanswered.front().answer);
     attempt.unanswered.pop_front();
     const redisReply* error = attempt.ready ? find_error(*reply) : nullptr;
-    if (error) handlers.refused(error_of(*error));
-    if (answer) answer(reply.get());
     const auto why = error ? find_wrong_server(*error) : std::nullopt;
+    if (error && !why) handlers.refused(error_of(*error));
+    if (answer) answer(reply.get());
     if (why) end(attempt, *why);
   }
 

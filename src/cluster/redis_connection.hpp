@@ -8,8 +8,9 @@
 //
 // When its name has several addresses, these are tried one after the other within the patience.
 //
-// A server that is not the primary, or that is a part of a Redis Cluster, cannot be used. A connection tries
-// this at its beginning, with a command that writes nothing, and ends whenever a reply says so.
+// A server that is not the primary, that is a part of a Redis Cluster, or that is busy with somebody's script
+// cannot be used. A connection tries this at its beginning, with a command that writes nothing, and ends
+// whenever a reply says so.
 //
 // The size of a reply is limited too. No node writes such large values, so when a reply is too large, its key
 // is deleted after the next connection, and its owner writes it again.
@@ -51,7 +52,8 @@ class RedisConnection {
     std::function<void()> up;  // called when the connection can be used
     // Called when the connection has ended, or could not be opened. The text is printable.
     std::function<void(const std::string& why)> down;
-    // Called when Redis refuses a command, also one of send_together(). The text is printable.
+    // Called when Redis refuses a command, also one of send_together(), but goes on with others. The text is
+    // printable.
     std::function<void(const std::string& error)> refused;
     std::function<void(std::string_view channel, std::string_view payload)> message;  // of a subscription
   };

@@ -236,6 +236,20 @@ test('Redis fails for some time', async t => {
     await ann.hear('peer-left');
     await bob.hear('peer-left');
   });
+
+  await t.test('a script keeps Redis busy, and it refuses everything: what is said then arrives later', async () => {
+    const marks = [a, b].map(node => node.log().length);
+    const stranger = await redis.connect();
+    await stranger.command('CONFIG', 'SET', 'lua-time-limit', '100');
+    const script = stranger.command('EVAL', 'while true do end', '0');
+    for (const [i, node] of [a, b].entries()) await saysLater(node, 'cluster: Redis is away (BUSY ', marks[i]);
+    ann.say({ type: 'signal', to: bob.id, data: 'while it is busy' });
+    assert.equal(await redis.command('SCRIPT', 'KILL'), 'OK');
+    await script;
+    stranger.close();
+    assert.equal((await bob.hear('signal')).data, 'while it is busy');
+    for (const line of [ann, bob]) assert.deepEqual(await line.request({ type: 'ping' }), [], 'and nothing else was said');
+  });
   for (const line of [ann, bob]) line.close();
 });
 
