@@ -70,7 +70,7 @@ RedisConnection::Handlers Nodes::command_handlers() {
                 others_.clear();
                 hooks_.changed(others_);
               },
-          .refused = [this](const std::string& error) { refuse("Redis refuses a command: " + error); },
+          .refused = [this](const std::string& error) { warn_of_refusal(error); },
           .message = [](std::string_view, std::string_view) {}};
 }
 
@@ -550,6 +550,12 @@ void Nodes::on_answer(std::string_view payload) {
   if (order_result != OrderResult::done && order_result != OrderResult::no_such_user)
     pending.outcome.missed.push_back({node, name_of(order_result, kResults)});
   finish_if_known(order);
+}
+
+void Nodes::warn_of_refusal(const std::string& error) {
+  if (now() < next_refusal_) return;
+  next_refusal_ = now() + kBetweenWarnings;
+  hooks_.warn("cluster: Redis refuses a command: " + error);
 }
 
 void Nodes::refuse(const std::string& what) {

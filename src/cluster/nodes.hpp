@@ -204,7 +204,10 @@ class Nodes {
   // The number of the next record or order of this node; see Numbers.
   std::uint64_t next_number() { return numbers_.next(hooks_.clock().wall); }
   SteadyTime now() const { return hooks_.clock().steady; }
+  // Counts what somebody else has written, and warns of it.
   void refuse(const std::string& what);
+  // Warns of an error with which Redis has refused a command of this node.
+  void warn_of_refusal(const std::string& error);
   void wait();
   std::string key_of(const std::string& node) const { return prefix_ + "node:" + node; }
   std::string answers_of(const std::string& node) const { return prefix_ + "answers:" + node; }
@@ -241,7 +244,8 @@ class Nodes {
   std::deque<std::string> waiting_orders_;
   SteadyTime used_twice_until_{};  // this node's name
   std::uint64_t refused_ = 0;
-  SteadyTime next_warning_{};
+  SteadyTime next_warning_{};  // of what is refused here
+  SteadyTime next_refusal_{};  // of what Redis refuses
   SteadyTime next_unreachable_{};
   bool is_linked_ = false;
   bool stopped_ = false;

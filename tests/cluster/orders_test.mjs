@@ -224,6 +224,8 @@ test('Redis lets nodes do everything but use channels', async t => {
   assert.deepEqual([revoked.everywhere, revoked.missed], [false, missed]);
   assert.match((await fails(names[0], 'kill', '--user', 'ann')).said, /the other nodes cannot be reached/);
   assert.deepEqual([await metric('cluster_connected'), await metric('cluster_nodes')], [0, 2]);
+  // That is Redis's refusal; no node has refused what somebody else has written.
+  assert.equal(await metric('cluster_records_refused_total'), 0);
 
   await redis.command('ACL', 'SETUSER', 'node', 'allchannels');
   await until('the nodes to hear each other', () => ctl(names[0], 'kill', '--user', 'ann').then(() => true, () => false));
