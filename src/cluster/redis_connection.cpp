@@ -10,6 +10,7 @@
 #include <boost/asio/generic/stream_protocol.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/asio/ssl/error.hpp>
 #include <boost/asio/ssl/stream.hpp>
 #include <boost/asio/write.hpp>
 #include <exception>
@@ -129,6 +130,12 @@ std::string explain_handshake(const Error& error, SSL* connection) {
   const long verdict = SSL_get_verify_result(connection);
   if (verdict == X509_V_OK) return error.message();
   return std::string("its certificate is refused: ") + X509_verify_cert_error_string(verdict);
+}
+
+// Returns why nothing more can be read. A server that ends says no farewell of TLS's.
+std::string explain_end(const Error& error) {
+  const bool has_closed = error == asio::error::eof || error == ssl::error::stream_truncated;
+  return has_closed ? "it closed the connection" : error.message();
 }
 
 using Addresses = std::vector<asio::generic::stream_protocol::endpoint>;
@@ -284,8 +291,7 @@ struct RedisConnection::State : std::enable_shared_from_this<State> {
       const auto [error, size] =
           attempt->tls ? co_await attempt->tls->async_read_some(asio::buffer(room), net::kAsTuple)
                        : co_await attempt->socket.async_read_some(asio::buffer(room), net::kAsTuple);
-      if (error)
-        co_return end(*attempt, error == asio::error::eof ? "it closed the connection" : error.message());
+      if (error) co_return end(*attempt, explain_end(error));
       read(*attempt, std::string_view(room).substr(0, size));
     }
   }

@@ -91,16 +91,27 @@ test('by TLS, a node accepts a Redis whose certificate is for its name, and says
     const redis = await startRedis({ more: ['--tls-port', String(port), '--tls-cert-file', cert.certificate,
       '--tls-key-file', cert.privateKey, '--tls-ca-cert-file', cert.certificate, '--tls-auth-clients', 'no'] });
     t.after(redis.remove);
-    return port;
+    return { ...redis, port };
   };
-  const [right, wrong] = [await start({ certificate, privateKey }), await start(other)];
+  const both = [await start({ certificate, privateKey }), await start(other)];
+  const [right, wrong] = both.map(({ port }) => port);
   const trusting = file => ({ prefix: ['env', `SSL_CERT_FILE=${file}`] });
-  const saying = async (url, options, text) => saysLater(await startRelay(t, url, options), text);
+  const saying = async (url, options, text) => {
+    const node = await startRelay(t, url, options);
+    await saysLater(node, text);
+    return node;
+  };
   const refusal = 'cluster: Redis cannot be reached: its certificate is refused: ';
-  await saying(`rediss://127.0.0.1:${right}/0`, trusting(certificate), 'cluster: Redis is there');
+  const node = await saying(`rediss://127.0.0.1:${right}/0`, trusting(certificate), 'cluster: Redis is there');
   await saying(`rediss://127.0.0.1:${right}/0`, trusting(other.certificate), `${refusal}self-signed certificate`);
   await saying(`rediss://127.0.0.1:${wrong}/0`, trusting(other.certificate), `${refusal}IP address mismatch`);
   await saying(`rediss://localhost:${wrong}/0`, trusting(other.certificate), `${refusal}hostname mismatch`);
+
+  // It ends without a farewell of TLS's. What it had not read yet, such as a PING, makes it reset the connection.
+  await both[0].stop();
+  await both[0].start();
+  await saysLater(node, 'cluster: Redis is away');
+  assert.match(node.log(), /cluster: Redis is away \((it closed the connection|Connection reset by peer)\)/);
 });
 
 test('a part of a Redis Cluster is not used, and the log says why, without end', async t => {
