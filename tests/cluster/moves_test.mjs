@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { connect, member } from '../signaling/support/client.mjs';
 import { inSeconds, secret, token } from '../signaling/support/server.mjs';
 import { temporaryDirectory } from '../browser/support/cleanup.mjs';
-import { runCtl, saysLater, startCluster, startNode, startRedis, until } from './support.mjs';
+import { membersAt, runCtl, saysLater, startCluster, startNode, startRedis, until } from './support.mjs';
 
 const names = ['a.example.org', 'b.example.org', 'c.example.org'];
 
@@ -172,10 +172,11 @@ test('a member whose node has died comes back with everything it missed, or not 
 });
 
 test('what is sent while Redis is away is kept for members whose node dies then', { timeout: 90_000 }, async t => {
-  const { redis, nodes: [a, b, c] } = await clusterOf(t);
+  const { redis, nodes: [a, b, c] } = await clusterOf(t, { signaling: ['credentials_per_second: 1000000'] }); // for all the visitors
   const ann = await member(a.ws, 'blue', 'Ann');
   const cid = await member(c.ws, 'blue', 'Cid');
-  await meet(ann, 1);
+  // Redis must not end before it has told each node of both; with threads of its own it tells one after the other.
+  for (const node of [b, c]) await until('both to be known', async () => (await membersAt(node, 'blue')).join() === 'Ann,Cid');
   const marks = [b, c].map(node => node.log().length);
   await redis.stop();
   await saysLater(c, 'cluster: Redis is away', marks[1]);
