@@ -1,12 +1,8 @@
 // Tests the sending of files from page to page, with channels and people that only pretend.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-
-// Node 18 has none.
-globalThis.CustomEvent ??= class extends Event {
-  constructor(type, { detail } = {}) { super(type); this.detail = detail; }
-};
-const { Files, isImage, sizeLimit } = await import('../../src/web/app/files.mjs');
+import './support/page_globals.mjs';
+import { Files, isImage, sizeLimit } from '../../src/web/app/files.mjs';
 
 const megabyte = 1024 * 1024;
 

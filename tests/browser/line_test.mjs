@@ -2,11 +2,8 @@
 // time passes only when a test lets it.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import './support/page_globals.mjs';
 
-// Node 18 has none.
-globalThis.CustomEvent ??= class extends Event {
-  constructor(type, { detail } = {}) { super(type); this.detail = detail; }
-};
 const waking = new EventTarget(); // in place of the window
 globalThis.addEventListener = (...words) => waking.addEventListener(...words);
 globalThis.removeEventListener = (...words) => waking.removeEventListener(...words);

@@ -1,6 +1,7 @@
 // Tests the words of the page's address, and those of strangers on one line.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import './support/page_globals.mjs';
 import { inviteLink, isTooLong, proposeRoom, readLink } from '../../src/web/app/link.mjs';
 import { plainLine } from '../../src/web/app/plain.mjs';
 
