@@ -124,7 +124,7 @@ void Membership::deliver(HubMember& member, const EventPtr& event, Output& out) 
 void Membership::deliver_now(HubMember& member, const EventPtr& event, Output& out) {
   if (member.connection != 0) {
     out.deliveries.push_back({member.connection, event});
-  } else if (event->kind == Event::Kind::signal || event->kind == Event::Kind::broadcast) {
+  } else if (event->is_message()) {
     keep(member, event);
   }
 }

@@ -48,7 +48,7 @@ void NodeNews::note_moved(const HubMember& member, std::uint64_t version) {
 }
 
 void NodeNews::send(const HubMember& member, const EventPtr& event, std::uint32_t forwarded) {
-  if (event->kind != Event::Kind::signal && event->kind != Event::Kind::broadcast) return;
+  if (!event->is_message()) return;
   for (auto it = outgoing_.rbegin(); it != outgoing_.rend() && it->event == event; ++it) {
     if (it->node == member.node && it->forwarded == forwarded) return it->to.push_back(member.id);
   }

@@ -1,22 +1,18 @@
 // Ports for tests that close a port before it is opened again, or that need one that stays closed.
 #pragma once
 
-#include <sys/socket.h>
-
 #include <random>
 
-#include "net/fd.hpp"
-#include "net/socket_address.hpp"
+#include "net/socket_calls.hpp"
 #include "turnpike/base/endpoint.hpp"
 
 namespace turnpike::test {
 
 // Whether nobody has this port, by UDP or TCP.
 inline bool is_free(const Endpoint& at) {
-  const net::SocketAddress address(at);
-  for (const int kind : {SOCK_DGRAM, SOCK_STREAM}) {
-    const net::Fd fd(socket(at.address.is_v4() ? AF_INET : AF_INET6, kind | SOCK_CLOEXEC, 0));
-    if (bind(fd.get(), &address.any, address.size()) != 0) return false;
+  for (const int type : {SOCK_DGRAM, SOCK_STREAM}) {
+    const net::Fd fd = net::open_socket(at.family(), type);
+    if (!net::bind_socket(fd.get(), at)) return false;
   }
   return true;
 }

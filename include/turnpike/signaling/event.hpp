@@ -45,6 +45,9 @@ struct Event {
   MemberMessage message{std::string_view()};
   std::size_t present = 0;  // of peer_joined and peer_left: how many are in the room now
   bool lost = false;        // for peer_left: the member was cut off and did not leave by itself
+
+  // Whether a member has said it. The other events tell what has happened to members.
+  bool is_message() const { return kind == Kind::signal || kind == Kind::broadcast; }
 };
 
 }  // namespace turnpike::signaling
