@@ -1,9 +1,12 @@
 // Decides whether a worker pauses so that several datagrams gather before it receives again, as network cards
 // do with interrupts. Going to sleep and waking up costs several times as much as relaying a datagram. When
-// datagrams come often, but one at a time, a short pause lets one wake-up serve several of them. A pause adds
-// latency, so there is none when it saves nothing: when datagrams are so rare that no other would arrive
-// during the pause, or when a pass has many datagrams already. There is one exception to the last case. The
-// datagrams of one flow that wait together pass through the kernel as one run, so when a pass had several
+// datagrams come often, but one at a time, a short pause lets one wake-up serve several of them.
+//
+// A pause adds latency, and it is a sleep more when nothing comes in it. So there is one only while datagrams
+// come in nearly all of the times in which a pause would wait for them. How many they are does not matter: a
+// burst is served by one wake-up in any case, so many datagrams in rare bursts, as those of a video call, are
+// no reason to pause. There is no pause either when a pass has many datagrams already, with one exception.
+// The datagrams of one flow that wait together pass through the kernel as one run, so when a pass had several
 // datagrams of the same flows, a pause makes these runs longer.
 #pragma once
 
@@ -12,15 +15,21 @@
 
 namespace turnpike::relay {
 
+// What follows a pass. `short_one` ends at the next point in time of PauseTimer, so that points are a delay
+// apart, however long the passes take. `whole_one` begins now and takes the delay.
+enum class Pause : std::uint8_t { none, short_one, whole_one };
+
 class BatchPacer {
  public:
-  // Any clock that does not jump; it is read once in a pass.
+  // Any clock that does not jump.
   using Time = std::chrono::nanoseconds;
 
-  // What a pass has relayed. A flow is all that goes to the peers of one relay, or to one client.
+  // What a pass has relayed, and when. A flow is all that goes to the peers of one relay, or to one client.
   struct Pass {
     std::uint64_t datagrams = 0;
     std::uint64_t flows = 0;
+    Time began{};
+    Time ended{};
   };
 
   // A pass with this many datagrams had a batch already: each of them costs nearly as little as in a larger
@@ -31,42 +40,44 @@ class BatchPacer {
   static constexpr std::uint64_t kPerFlow = 125;
   // A pass with this many datagrams is followed by no pause, because as many as it could take were waiting.
   static constexpr std::uint64_t kFullBatch = 256;
-  // There is a pause only when at least this many more datagrams are expected in it, in hundredths: 60 means
-  // 0.6 datagrams.
-  static constexpr std::int64_t kWorth = 60;
 
-  // `delay` is the length of each pause; 0 turns them off.
+  // `delay` is the length of a pause; 0 turns them off.
   explicit BatchPacer(std::chrono::microseconds delay) : delay_(delay) {}
   void set_delay(std::chrono::microseconds delay) { delay_ = delay; }
+  std::chrono::microseconds delay() const { return delay_; }
 
-  // How long to pause before the next wait, after the pass that ends now, at `now`.
-  std::chrono::nanoseconds pause(const Pass& pass, Time now) {
-    if (pass.datagrams == 0)
-      return Time(0);  // a timer, or a client's request: it says nothing about datagrams
-    const Time elapsed = now - last_;
-    last_ = now;
-    gap_ = elapsed < kSilence
-               ? gap_ + (elapsed / static_cast<std::int64_t>(pass.datagrams) - gap_) / kPassesAveraged
-               : kSilence;
-    const bool worth_it = delay_ * 100 >= gap_ * kWorth;
-    return worth_it && gains_from_more(pass) ? Time(delay_) : Time(0);
+  // Takes note of a pass that has ended, and returns what follows it. After a pause, the next pass has to
+  // begin without waiting for anything.
+  Pause decide(const Pass& pass) {
+    if (!follows_pause_ && pass.datagrams == 0)
+      return Pause::none;  // a timer, or a client's request: it says nothing about datagrams
+    const bool came_soon = follows_pause_ ? pass.datagrams > 0 : pass.began - last_ended_ <= delay_;
+    likelihood_ += ((came_soon ? kCertain : 0) - likelihood_) / kPassesAveraged;
+    last_ended_ = pass.ended;
+    const Pause pause = next_pause(pass);
+    follows_pause_ = pause != Pause::none;
+    return pause;
   }
 
  private:
-  // Whether each datagram would have cost less if more of them had come together.
-  static bool gains_from_more(const Pass& pass) {
-    if (pass.datagrams < kBatch) return true;
-    return pass.datagrams < kFullBatch && pass.datagrams * 100 >= pass.flows * kPerFlow;
+  Pause next_pause(const Pass& pass) const {
+    if (delay_.count() == 0 || pass.datagrams == 0 || likelihood_ < kWorth) return Pause::none;
+    if (pass.datagrams < kBatch) return Pause::short_one;
+    const bool forms_runs = pass.datagrams * 100 >= pass.flows * kPerFlow;
+    return forms_runs && pass.datagrams < kFullBatch ? Pause::whole_one : Pause::none;
   }
 
-  // After this time without a datagram the known rate is forgotten. A fast flow has pauses again after about
-  // 24 passes.
-  static constexpr Time kSilence = std::chrono::milliseconds(1);
-  static constexpr int kPassesAveraged = 8;
+  // A pause pays when more than one wake-up can be expected without it. If wake-ups come at random, 0.7 of
+  // them are expected where the likelihood of at least one is 0.5, and 1.4 where it is 0.75.
+  static constexpr int kCertain = 1 << 16;
+  static constexpr int kWorth = kCertain * 3 / 4;
+  // A fast flow has pauses after about 22 passes, and one that ends has no more after 5.
+  static constexpr int kPassesAveraged = 16;
 
-  Time delay_;
-  Time last_{};
-  Time gap_ = kSilence;  // from one datagram to the next, averaged over the latest passes
+  std::chrono::microseconds delay_;
+  Time last_ended_{};
+  int likelihood_ = 0;  // that datagrams come within the delay after a pass, of kCertain
+  bool follows_pause_ = false;
 };
 
 }  // namespace turnpike::relay

@@ -22,6 +22,12 @@ std::uint64_t count_relayed(const turn::Counters& counters) {
 
 }  // namespace
 
+void PassPacing::set_delay(std::chrono::microseconds delay) {
+  if (delay == pacer_.delay()) return;
+  pacer_.set_delay(delay);
+  timer_.set_period(delay);
+}
+
 void PassPacing::begin(const turn::Counters& counters) {
   began_ = monotonic_now();
   relayed_before_ = count_relayed(counters);
@@ -32,10 +38,16 @@ void PassPacing::end(const turn::Counters& counters) {
   const std::chrono::nanoseconds now = monotonic_now();
   histograms_.pass_ns.count(static_cast<std::uint64_t>((now - began_).count()));
   histograms_.pass_datagrams.count(relayed);
-  const std::chrono::nanoseconds pause = pacer_.pause({relayed, std::exchange(flows_, 0)}, now);
-  if (pause.count() == 0) return;
-  sleep_for(pause);
+  const Pause pause = pacer_.decide({relayed, std::exchange(flows_, 0), began_, now});
+  paused_ = pause != Pause::none;
+  if (!paused_) return;
+  sleep(pause, now);
   histograms_.pause_ns.count(static_cast<std::uint64_t>((monotonic_now() - now).count()));
+}
+
+void PassPacing::sleep(Pause pause, std::chrono::nanoseconds now) {
+  if (pause == Pause::short_one) return timer_.wait(now);
+  sleep_for(pacer_.delay());
 }
 
 }  // namespace turnpike::relay

@@ -7,14 +7,15 @@
 
 #include "relay/batch_pacer.hpp"
 #include "relay/counters.hpp"
+#include "relay/pause_timer.hpp"
 #include "turnpike/turn/counters.hpp"
 
 namespace turnpike::relay {
 
 class PassPacing {
  public:
-  explicit PassPacing(std::chrono::microseconds delay) : pacer_(delay) {}
-  void set_delay(std::chrono::microseconds delay) { pacer_.set_delay(delay); }
+  explicit PassPacing(std::chrono::microseconds delay) : pacer_(delay), timer_(delay) {}
+  void set_delay(std::chrono::microseconds delay);
 
   // The counters are those of the worker's server.
   void begin(const turn::Counters& counters);
@@ -22,15 +23,22 @@ class PassPacing {
   void add_flows(std::uint64_t flows) { flows_ += flows; }
   // Ends the pass, and pauses.
   void end(const turn::Counters& counters);
+  // Whether the latest pass ended with a pause. The next one then has to begin without waiting, so that
+  // BatchPacer learns whether datagrams came in the pause.
+  bool has_paused() const { return paused_; }
 
   const Histograms& histograms() const { return histograms_; }
 
  private:
+  void sleep(Pause pause, std::chrono::nanoseconds now);
+
   BatchPacer pacer_;
+  PauseTimer timer_;
   Histograms histograms_;
   std::chrono::nanoseconds began_{};
   std::uint64_t relayed_before_ = 0;
   std::uint64_t flows_ = 0;
+  bool paused_ = false;
 };
 
 }  // namespace turnpike::relay

@@ -103,7 +103,8 @@ void Worker::run() {
   std::array<epoll_event, kEventsPerWait> events;
   TimePoint now = read_clocks();
   while (!thread_.is_stopping()) {
-    const std::span<const epoll_event> ready = thread_.epoll().wait(events, timeout_ms(now.steady));
+    const int timeout = pacing_.has_paused() ? 0 : timeout_ms(now.steady);
+    const std::span<const epoll_event> ready = thread_.epoll().wait(events, timeout);
     pacing_.begin(server_.counters());
     now = read_clocks();
     expire(now);
