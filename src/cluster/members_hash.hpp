@@ -13,9 +13,9 @@
 #include <string_view>
 #include <vector>
 
-#include "cluster/own_node.hpp"
+#include "cluster/cluster_log.hpp"
+#include "cluster/own_run.hpp"
 #include "cluster/redis_connection.hpp"
-#include "cluster/room_log.hpp"
 #include "cluster/seal.hpp"
 #include "turnpike/signaling/presence.hpp"
 
@@ -41,7 +41,7 @@ class MembersHash {
   using WhenRead = std::function<void(const std::shared_ptr<Snapshot>&)>;  // null: it cannot be read
 
   // All references must outlive this object.
-  MembersHash(const OwnNode& own, Seal& seal, RedisConnection& commands, RoomLog& log)
+  MembersHash(const OwnRun& own, Seal& seal, RedisConnection& commands, ClusterLog& log)
       : own_(own), seal_(seal), commands_(commands), log_(log) {}
 
   // --- The hash of this node
@@ -79,10 +79,10 @@ class MembersHash {
   std::optional<std::string_view> open_state(const std::string& name, const std::string& field,
                                              const redisReply* reply);
 
-  const OwnNode& own_;
+  const OwnRun& own_;
   Seal& seal_;
   RedisConnection& commands_;
-  RoomLog& log_;
+  ClusterLog& log_;
 };
 
 }  // namespace turnpike::cluster

@@ -6,11 +6,11 @@
 #include <functional>
 #include <memory>
 
+#include "cluster/cluster_log.hpp"
 #include "cluster/counters.hpp"
 #include "cluster/local_hub.hpp"
-#include "cluster/own_node.hpp"
+#include "cluster/own_run.hpp"
 #include "cluster/room_link.hpp"
-#include "cluster/room_log.hpp"
 #include "cluster/seal.hpp"
 #include "turnpike/signaling/presence.hpp"
 
@@ -25,7 +25,7 @@ class MissedEvents {
   static constexpr std::size_t kMaxMissedOctets = 256 << 10;
 
   // All references must outlive this object.
-  MissedEvents(const OwnNode& own, Seal& seal, RoomLink& link, RoomLog& log, LocalHub& local,
+  MissedEvents(const OwnRun& own, Seal& seal, RoomLink& link, ClusterLog& log, LocalHub& local,
                Counters& counters)
       : own_(own), seal_(seal), link_(link), log_(log), local_(local), counters_(counters) {}
 
@@ -36,10 +36,10 @@ class MissedEvents {
   void fetch(const signaling::MemberId& member, std::function<void()> then = {});
 
  private:
-  const OwnNode& own_;
+  const OwnRun& own_;
   Seal& seal_;
   RoomLink& link_;
-  RoomLog& log_;
+  ClusterLog& log_;
   LocalHub& local_;
   Counters& counters_;
 };

@@ -11,7 +11,7 @@ namespace {
 using signaling::MemberId;
 using signaling::Outgoing;
 using signaling::Presence;
-using Warning = RoomLog::Warning;
+using Warning = ClusterLog::Warning;
 
 constexpr std::size_t kMaxRunsAtOnce = 100;    // former runs of nodes
 constexpr std::chrono::seconds kReadAgain{1};  // after a hash that could not be read

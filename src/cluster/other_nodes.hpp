@@ -18,12 +18,12 @@
 #include <string>
 #include <vector>
 
+#include "cluster/cluster_log.hpp"
 #include "cluster/freshness.hpp"
 #include "cluster/local_hub.hpp"
 #include "cluster/members_hash.hpp"
 #include "cluster/missed_events.hpp"
-#include "cluster/own_node.hpp"
-#include "cluster/room_log.hpp"
+#include "cluster/own_run.hpp"
 #include "cluster/room_message.hpp"
 #include "turnpike/base/counter.hpp"
 #include "turnpike/base/time.hpp"
@@ -39,7 +39,7 @@ class OtherNodes {
   static constexpr std::size_t kMaxBacklogOctets = 4 << 20;
 
   // Counts in `snapshots` how often a hash is read. All references must outlive this object.
-  OtherNodes(const OwnNode& own, LocalHub& local, MembersHash& hash, MissedEvents& missed, RoomLog& log,
+  OtherNodes(const OwnRun& own, LocalHub& local, MembersHash& hash, MissedEvents& missed, ClusterLog& log,
              Counter& snapshots)
       : own_(own), local_(local), hash_(hash), missed_(missed), log_(log), snapshots_(snapshots) {}
 
@@ -91,11 +91,11 @@ class OtherNodes {
   void read_members(const std::string& name);
   void on_members(const std::string& name, const std::shared_ptr<MembersHash::Snapshot>& snapshot);
 
-  const OwnNode& own_;
+  const OwnRun& own_;
   LocalHub& local_;
   MembersHash& hash_;
   MissedEvents& missed_;
-  RoomLog& log_;
+  ClusterLog& log_;
   Counter& snapshots_;
   std::map<std::string, Node> nodes_;  // the others
   std::vector<Former> formers_;

@@ -19,8 +19,8 @@ std::size_t octets_of(const Presence& presence) {
 
 }  // namespace
 
-OwnMembers::OwnMembers(const OwnNode& own, const signaling::HubCluster& hub, MembersHash& hash,
-                       RoomLink& link, MissedEvents& missed, std::function<void()> when_written)
+OwnMembers::OwnMembers(const OwnRun& own, const signaling::HubCluster& hub, MembersHash& hash, RoomLink& link,
+                       MissedEvents& missed, std::function<void()> when_written)
     : own_(own),
       hub_(hub),
       hash_(hash),

@@ -16,7 +16,7 @@
 
 #include "cluster/members_hash.hpp"
 #include "cluster/missed_events.hpp"
-#include "cluster/own_node.hpp"
+#include "cluster/own_run.hpp"
 #include "cluster/room_link.hpp"
 #include "turnpike/base/time.hpp"
 #include "turnpike/signaling/hub_cluster.hpp"
@@ -35,7 +35,7 @@ class OwnMembers {
 
   // Calls `when_written` each time when all members were written, or were refused by Redis. All references
   // must outlive this object.
-  OwnMembers(const OwnNode& own, const signaling::HubCluster& hub, MembersHash& hash, RoomLink& link,
+  OwnMembers(const OwnRun& own, const signaling::HubCluster& hub, MembersHash& hash, RoomLink& link,
              MissedEvents& missed, std::function<void()> when_written);
 
   // While all members are written, or wait for that.
@@ -75,7 +75,7 @@ class OwnMembers {
   bool verify_hash(const redisReply& replies, std::uint64_t sequence, std::size_t members);
   bool verify_portion(const redisReply& fields, bool is_latest);
 
-  const OwnNode& own_;
+  const OwnRun& own_;
   const signaling::HubCluster& hub_;
   MembersHash& hash_;
   RoomLink& link_;

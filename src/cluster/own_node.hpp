@@ -1,5 +1,5 @@
-// Which node this is, and what its words about rooms are called in Redis. The keys and channels themselves
-// are explained in rooms.hpp. Nothing here changes after the start.
+// Which node this is, and where Redis has what all nodes tell each other. The keys and channels themselves
+// are explained in nodes.hpp. Nothing here changes after the start.
 #pragma once
 
 #include <functional>
@@ -8,30 +8,23 @@
 
 #include "cluster/params.hpp"
 #include "turnpike/base/time.hpp"
-#include "turnpike/signaling/member_id.hpp"
 
 namespace turnpike::cluster {
 
 struct OwnNode {
   using Clock = std::function<TimePoint()>;
 
-  OwnNode(const Params& params, std::string start, Clock time)
-      : name(params.node),
-        run(std::move(start)),
-        prefix(params.prefix + ":"),
-        rooms_channel(prefix + "rooms"),
-        clock(std::move(time)) {}
+  OwnNode(const Params& params, Clock time)
+      : name(params.node), prefix(params.prefix + ":"), clock(std::move(time)) {}
 
-  std::string channel_of(const std::string& node) const { return rooms_channel + ":" + node; }
-  std::string members_key(const std::string& node) const { return prefix + "members:" + node; }
-  std::string missed_key(const signaling::MemberId& member) const {
-    return prefix + "missed:" + member.to_string();
-  }
+  std::string record_key(const std::string& node) const { return prefix + "node:" + node; }
+  std::string answers_channel(const std::string& node) const { return prefix + "answers:" + node; }
 
   const std::string name;
-  const std::string run;  // names this start of the node; see name_run()
   const std::string prefix;
-  const std::string rooms_channel;
+  const std::string nodes_key = prefix + "nodes";
+  const std::string orders = prefix + "orders";    // a channel, and a key
+  const std::string revoked = prefix + "revoked";  // a channel, and a key; see SharedRevocations
   const Clock clock;
 };
 

@@ -7,43 +7,39 @@
 namespace turnpike::cluster {
 namespace {
 
-using Warning = RoomLog::Warning;
+using Warning = ClusterLog::Warning;
 
 }  // namespace
 
-RoomLink::RoomLink(boost::asio::io_context& io, const Params& params, const OwnNode& own, Seal& seal,
-                   RoomLog& log, Counters& counters, Hooks hooks)
+RoomLink::RoomLink(boost::asio::io_context& io, const Params& params, const OwnRun& own, Seal& seal,
+                   ClusterLog& log, Counters& counters, Hooks hooks)
     : own_(own),
       log_(log),
       disconnected_(counters.disconnected),
       hooks_(std::move(hooks)),
       commands_(io, params, command_handlers()),
-      listener_(io, params, own, listener_handlers()),
+      subscription_(io, params, own, {own.rooms_channel, own.channel_of(own.name)}, subscription_handlers()),
       publisher_(own, seal, commands_, counters) {}
 
 void RoomLink::start() {
   commands_.start();
-  listener_.start();
+  subscription_.start();
 }
 
 void RoomLink::stop() {
   stopped_ = true;
   commands_.stop();
-  listener_.stop();
+  subscription_.stop();
 }
 
 RedisConnection::Handlers RoomLink::command_handlers() {
   return {.up = [this] { try_to_link(); },
           .down = [this](const std::string& why) { on_lost(why); },
-          .refused =
-              [this](const std::string& error) {
-                if (!log_.take_due_warning(Warning::command)) return;
-                log_.warn("cluster: Redis refuses a command: " + error);
-              },
+          .refused = [this](const std::string& error) { log_.warn_of_refused_command(error); },
           .message = [](std::string_view, std::string_view) {}};
 }
 
-RedisConnection::Handlers RoomLink::listener_handlers() {
+RedisConnection::Handlers RoomLink::subscription_handlers() {
   RedisConnection::Handlers handlers = command_handlers();
   handlers.message = [this](std::string_view channel, std::string_view payload) {
     hooks_.message(channel, payload);
@@ -70,7 +66,7 @@ void RoomLink::unlink() {
 }
 
 bool RoomLink::can_link() const {
-  return !is_linked() && !stopped_ && listener_.is_listening() && commands_.is_up() &&
+  return !is_linked() && !stopped_ && subscription_.is_listening() && commands_.is_up() &&
          own_.clock().steady >= paused_until_;
 }
 
@@ -105,7 +101,7 @@ void RoomLink::pause_for_namesake() {
 }
 
 void RoomLink::try_again() {
-  listener_.subscribe_if_due();
+  subscription_.subscribe_if_due();
   try_to_link();
 }
 
@@ -118,7 +114,7 @@ void RoomLink::start_anew() {
   const std::string why(Echo::kMissing);
   // So that this reason is reported, whatever was reported before.
   if (log_.take_due_warning(Warning::echo)) log_.make_due(Warning::unreachable);
-  listener_.start_anew(why);
+  subscription_.start_anew(why);
   commands_.start_anew(why);
 }
 

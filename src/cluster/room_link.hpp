@@ -12,12 +12,12 @@
 #include <string>
 #include <string_view>
 
+#include "cluster/cluster_log.hpp"
 #include "cluster/counters.hpp"
-#include "cluster/own_node.hpp"
+#include "cluster/own_run.hpp"
 #include "cluster/params.hpp"
 #include "cluster/redis_connection.hpp"
-#include "cluster/room_listener.hpp"
-#include "cluster/room_log.hpp"
+#include "cluster/redis_subscription.hpp"
 #include "cluster/room_publisher.hpp"
 #include "cluster/seal.hpp"
 #include "turnpike/base/counter.hpp"
@@ -35,7 +35,7 @@ class RoomLink {
   };
 
   // All references but `params` must outlive this object.
-  RoomLink(boost::asio::io_context& io, const Params& params, const OwnNode& own, Seal& seal, RoomLog& log,
+  RoomLink(boost::asio::io_context& io, const Params& params, const OwnRun& own, Seal& seal, ClusterLog& log,
            Counters& counters, Hooks hooks);
 
   void start();
@@ -62,13 +62,13 @@ class RoomLink {
   bool is_paused(SteadyTime now) const { return now < paused_until_; }
 
   // Call these three every second: one of the first two, whether it is linked or not, and then the last one.
-  void ping() { listener_.ping(); }
+  void ping() { subscription_.ping(); }
   void try_again();
   void look_for_echo();
 
  private:
   RedisConnection::Handlers command_handlers();
-  RedisConnection::Handlers listener_handlers();
+  RedisConnection::Handlers subscription_handlers();
   void on_lost(const std::string& why);
   void unlink();
   bool can_link() const;
@@ -76,12 +76,12 @@ class RoomLink {
   void on_linked();
   void start_anew();
 
-  const OwnNode& own_;
-  RoomLog& log_;
+  const OwnRun& own_;
+  ClusterLog& log_;
   Counter& disconnected_;
   const Hooks hooks_;
   RedisConnection commands_;
-  RoomListener listener_;
+  RedisSubscription subscription_;
   RoomPublisher publisher_;
   bool stopped_ = false;
   SteadyTime linked_since_{};

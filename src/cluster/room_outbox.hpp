@@ -10,7 +10,7 @@
 #include "cluster/missed_events.hpp"
 #include "cluster/other_nodes.hpp"
 #include "cluster/own_members.hpp"
-#include "cluster/own_node.hpp"
+#include "cluster/own_run.hpp"
 #include "cluster/room_link.hpp"
 #include "turnpike/base/counter.hpp"
 #include "turnpike/signaling/presence.hpp"
@@ -28,7 +28,7 @@ class RoomOutbox {
   static constexpr std::size_t kMaxWaitingOctets = 512 << 10;
 
   // All references must outlive this object.
-  RoomOutbox(const OwnNode& own, LocalHub& local, RoomLink& link, const OwnMembers& own_members,
+  RoomOutbox(const OwnRun& own, LocalHub& local, RoomLink& link, const OwnMembers& own_members,
              const OtherNodes& others, MissedEvents& missed, Counters& counters)
       : own_(own),
         local_(local),
@@ -47,7 +47,7 @@ class RoomOutbox {
   void add_to_waiting(const signaling::Outgoing& message);
   void redirect(const signaling::Outgoing& message);
 
-  const OwnNode& own_;
+  const OwnRun& own_;
   LocalHub& local_;
   RoomLink& link_;
   const OwnMembers& own_members_;

@@ -11,7 +11,7 @@
 #include "cluster/counters.hpp"
 #include "cluster/echo.hpp"
 #include "cluster/freshness.hpp"
-#include "cluster/own_node.hpp"
+#include "cluster/own_run.hpp"
 #include "cluster/redis_connection.hpp"
 #include "cluster/room_message.hpp"
 #include "cluster/seal.hpp"
@@ -28,7 +28,7 @@ class RoomPublisher {
   static constexpr std::size_t kMaxSaidOctets = RedisConnection::kMaxWaiting / 4 * 3;
 
   // All references must outlive this object.
-  RoomPublisher(const OwnNode& own, Seal& seal, RedisConnection& commands, Counters& counters)
+  RoomPublisher(const OwnRun& own, Seal& seal, RedisConnection& commands, Counters& counters)
       : own_(own), seal_(seal), commands_(commands), counters_(counters) {}
 
   void publish(const std::string& channel, RoomMessage message, RedisConnection::Answer answer = {});
@@ -55,7 +55,7 @@ class RoomPublisher {
  private:
   void say_with_echo(const std::string& channel, RoomMessage::Kind kind);
 
-  const OwnNode& own_;
+  const OwnRun& own_;
   Seal& seal_;
   RedisConnection& commands_;
   Counters& counters_;

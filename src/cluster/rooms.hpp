@@ -41,16 +41,16 @@
 #include <string>
 #include <string_view>
 
+#include "cluster/cluster_log.hpp"
 #include "cluster/counters.hpp"
 #include "cluster/local_hub.hpp"
 #include "cluster/members_hash.hpp"
 #include "cluster/missed_events.hpp"
 #include "cluster/other_nodes.hpp"
 #include "cluster/own_members.hpp"
-#include "cluster/own_node.hpp"
+#include "cluster/own_run.hpp"
 #include "cluster/params.hpp"
 #include "cluster/room_link.hpp"
-#include "cluster/room_log.hpp"
 #include "cluster/room_outbox.hpp"
 #include "cluster/seal.hpp"
 #include "net/asio_types.hpp"
@@ -102,8 +102,8 @@ class Rooms {
   void drop_silent_nodes(SteadyTime now);
 
   Counters counters_;
-  const OwnNode own_;
-  RoomLog log_;
+  const OwnRun own_;
+  ClusterLog log_;
   LocalHub local_;
   Seal seal_;
   RoomLink link_;

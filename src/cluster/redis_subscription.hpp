@@ -1,11 +1,12 @@
-// The connection on which this node listens to the other nodes. It is subscribed to two channels: what all
-// nodes are told about rooms, and what is said to the members of this node. It listens only when Redis has
-// confirmed both, and it asks again where Redis has refused one.
+// A connection to Redis on which this node listens to channels. It listens only when Redis has confirmed all
+// of them, and it asks again where Redis has refused one.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
+#include <chrono>
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "cluster/own_node.hpp"
 #include "cluster/params.hpp"
@@ -15,11 +16,13 @@
 namespace turnpike::cluster {
 
 // Belongs to the thread of its io_context.
-class RoomListener {
+class RedisSubscription {
  public:
-  // Handlers::up is called when this listens to both channels. `own` must outlive this object.
-  RoomListener(boost::asio::io_context& io, const Params& params, const OwnNode& own,
-               RedisConnection::Handlers handlers);
+  static constexpr Duration kBetweenAttempts = std::chrono::seconds(3);  // where Redis has refused a channel
+
+  // Handlers::up is called when this listens to all channels. `own` must outlive this object.
+  RedisSubscription(boost::asio::io_context& io, const Params& params, const OwnNode& own,
+                    std::vector<std::string> channels, RedisConnection::Handlers handlers);
 
   void start() { connection_.start(); }
   void stop() { connection_.stop(); }
@@ -36,9 +39,10 @@ class RoomListener {
   void subscribe();
 
   const OwnNode& own_;
+  const std::vector<std::string> channels_;
   const std::function<void()> when_listening_;
   RedisConnection connection_;
-  bool is_listening_ = false;  // to both channels
+  bool is_listening_ = false;  // to all channels
   SteadyTime subscribe_at_{};  // again, where Redis has refused it
 };
 
