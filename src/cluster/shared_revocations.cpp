@@ -35,9 +35,8 @@ WallTime to_time(std::uint64_t milliseconds) {
 
 }  // namespace
 
-SharedRevocations::SharedRevocations(RedisConnection& commands, Seal& seal, const std::string& prefix,
-                                     Hooks hooks)
-    : commands_(commands), seal_(seal), key_(prefix + "revoked"), hooks_(std::move(hooks)) {}
+SharedRevocations::SharedRevocations(RedisConnection& commands, Seal& seal, std::string key, Hooks hooks)
+    : commands_(commands), seal_(seal), key_(std::move(key)), hooks_(std::move(hooks)) {}
 
 void SharedRevocations::on_message(std::string_view sealed) {
   auto revocation = open(sealed);
@@ -59,7 +58,9 @@ void SharedRevocations::synchronize() {
   });
 }
 
-void SharedRevocations::check() {
+void SharedRevocations::check(SteadyTime now) {
+  if (now < next_check_) return;
+  next_check_ = now + kBetweenChecks;
   commands_.send({"ZCARD", key_}, [this](const redisReply* reply) {
     const bool is_short = reply && reply->type == REDIS_REPLY_INTEGER &&
                           static_cast<std::size_t>(reply->integer) < hooks_.list().size();

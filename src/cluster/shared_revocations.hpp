@@ -5,6 +5,7 @@
 // Everybody who can write to Redis can write a revocation again, which changes nothing.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <optional>
 #include <string>
@@ -14,12 +15,15 @@
 #include "cluster/redis_connection.hpp"
 #include "cluster/seal.hpp"
 #include "turnpike/auth/revocations.hpp"
+#include "turnpike/base/time.hpp"
 
 namespace turnpike::cluster {
 
 // Belongs to the thread of its connection. The connection and the seal must outlive this object.
 class SharedRevocations {
  public:
+  static constexpr Duration kBetweenChecks = std::chrono::seconds(10);
+
   struct Hooks {
     // Called with revocations of any node; some of them may be known here already.
     std::function<void(std::vector<auth::Revocation>)> revoked;
@@ -28,16 +32,17 @@ class SharedRevocations {
     std::function<void(const std::string& what)> refuse;
   };
 
-  SharedRevocations(RedisConnection& commands, Seal& seal, const std::string& prefix, Hooks hooks);
+  // `key` is both the key and the channel.
+  SharedRevocations(RedisConnection& commands, Seal& seal, std::string key, Hooks hooks);
 
-  const std::string& channel() const { return key_; }
   // A message that came on the channel.
   void on_message(std::string_view sealed);
   // Reads all revocations, and writes those that only this node knows. Call it after the subscription to
-  // channel(), so that no message is missed.
+  // the channel, so that no message is missed.
   void synchronize();
-  // Synchronizes again when Redis has fewer revocations than are known here.
-  void check();
+  // Synchronizes again when Redis has fewer revocations than are known here, which it may have evicted. Call
+  // this at regular intervals; it does so every kBetweenChecks.
+  void check(SteadyTime now);
   // Publishes a revocation. Calls `then` once, with whether Redis has done it, so that later nodes get it
   // too.
   void share(const auth::Revocation& revocation, const std::function<void(bool is_done)>& then);
@@ -54,6 +59,7 @@ class SharedRevocations {
   Seal& seal_;
   const std::string key_;
   Hooks hooks_;
+  SteadyTime next_check_{};
 };
 
 }  // namespace turnpike::cluster

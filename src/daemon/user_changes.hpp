@@ -8,7 +8,7 @@
 #include <string>
 
 #include "admin/service.hpp"
-#include "cluster/nodes.hpp"
+#include "cluster/order.hpp"
 #include "config/config.hpp"
 #include "daemon/clustering.hpp"
 #include "daemon/credentials.hpp"
