@@ -8,9 +8,7 @@ namespace turnpike::http {
 std::optional<Response> CourseChatEndpoint::check(const Request& request) {
   const auto grant = params_.admit(bearer_token(request));
   if (grant) return std::nullopt;
-  if (params_.refused) {
-    params_.refused({signaling::code_of(grant.error()), signaling::key_of(grant.error()), request.client});
-  }
+  if (params_.refused) params_.refused(refused_of(grant.error(), request.client));
   Response response = error_response(401, signaling::message_of(grant.error()));
   response.set("WWW-Authenticate", "Bearer");  // RFC 6750 §3
   return response;

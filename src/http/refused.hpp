@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "turnpike/base/endpoint.hpp"
+#include "turnpike/signaling/refusal.hpp"
 
 namespace turnpike::http {
 
@@ -16,6 +17,11 @@ struct Refused {
   IpAddress client;
   std::string detail{};  // text from a stranger, such as the origin; may be empty
 };
+
+// Returns the report of what a protocol has refused.
+inline Refused refused_of(signaling::Refusal why, const IpAddress& client) {
+  return {signaling::code_of(why), signaling::key_of(why), client};
+}
 
 // Called on the server's thread.
 using OnRefused = std::function<void(const Refused&)>;

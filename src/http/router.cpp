@@ -1,6 +1,14 @@
 #include "http/router.hpp"
 
+#include <utility>
+
 namespace turnpike::http {
+
+Handler at_once(std::function<Response(const Request&)> function) {
+  return [function = std::move(function)](const Request& request) -> Awaitable<Response> {
+    co_return function(request);
+  };
+}
 
 void Router::add(std::string method, std::string path, Handler handler) {
   auto& paths = path.ends_with("/*") ? folders_ : routes_;

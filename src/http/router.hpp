@@ -16,6 +16,9 @@
 
 namespace turnpike::http {
 
+// Makes a handler from a function that returns its answer at once.
+Handler at_once(std::function<Response(const Request&)> function);
+
 // The decision of a path about a request whose body has not arrived yet.
 struct Arrival {
   std::optional<Response> refusal;       // the answer, if the body is of no interest

@@ -1,40 +1,17 @@
 #include "http/signaling_site.hpp"
 
+#include <algorithm>
 #include <boost/asio/io_context.hpp>
-#include <boost/json/array.hpp>
-#include <boost/json/serialize.hpp>
 
-#include "http/bearer.hpp"
 #include "http/call_page.hpp"
-#include "http/cost.hpp"
 #include "turnpike/signaling/close_code.hpp"
 
 namespace turnpike::http {
 namespace {
 
-namespace json = boost::json;
 using signaling::Refusal;
 
 constexpr Duration kBurst = std::chrono::seconds(4);  // the burst of bytes_per_second_per_address
-
-// Makes a handler from a function that returns its answer at once.
-Handler at_once(std::function<Response(const Request&)> function) {
-  return [function = std::move(function)](const Request& request) -> Awaitable<Response> {
-    co_return function(request);
-  };
-}
-
-unsigned status_of(Refusal refusal) {
-  switch (refusal) {
-    case Refusal::token_required:
-    case Refusal::token_invalid:
-    case Refusal::token_expired:
-    case Refusal::token_not_yet_valid:
-    case Refusal::token_revoked: return 401;
-    case Refusal::rate_limited: return 429;
-    default: return 400;
-  }
-}
 
 signaling::SocketIo::Settings socket_io_settings(const SignalingSite::Params& params) {
   return {.access = params.tokens.access,
@@ -42,15 +19,6 @@ signaling::SocketIo::Settings socket_io_settings(const SignalingSite::Params& pa
           .connect_timeout = params.connect_timeout,
           .recovery = params.recovery,
           .list_rooms = params.list_rooms};
-}
-
-Response refused(Refusal refusal) {
-  Response response = json_response(json::serialize(
-      json::object{{"code", signaling::code_of(refusal)}, {"message", signaling::message_of(refusal)}}));
-  response.status = status_of(refusal);
-  if (response.status == 401) response.set("WWW-Authenticate", "Bearer");  // RFC 6750 §3
-  if (response.status == 429) response.set("Retry-After", "1");
-  return response;
 }
 
 }  // namespace
@@ -65,12 +33,16 @@ SignalingSite::SignalingSite(boost::asio::io_context& io, Params params, crypto:
       hub_(params_.limits, random),
       tokens_(params_.tokens.secrets),
       ice_servers_(params_.ice_servers),
+      ice_servers_endpoint_({ice_servers_, origins_, minting_,
+                             [this](std::string_view token) { return admit(token); }, params_.clock,
+                             params_.refused}),
       plain_({.hub = hub_,
               .ice_servers = ice_servers_,
               .tokens = tokens_,
               .minting = minting_,
               .access = params_.tokens.access,
               .connect_timeout = params_.connect_timeout}),
+      plain_endpoint_({plain_, params_.clock, [this] { return flush(); }, pace_, counters_.plain}),
       socket_io_({.hub = hub_, .tokens = tokens_, .random = random, .settings = socket_io_settings(params_)}),
       engine_(params_.engine_io, random, socket_io_),
       socket_io_endpoint_(io, {engine_, origins_, params_.clock, [this] { return flush(); }, pace_,
@@ -88,13 +60,8 @@ SignalingSite::SignalingSite(boost::asio::io_context& io, Params params, crypto:
 }
 
 void SignalingSite::add_routes(Router& router) {
-  router.add("GET", "/ice-servers", at_once([this](const Request& request) { return ice_servers(request); }));
-  for (const char* method : {"GET", "POST"}) {
-    router.add(method, "/turn", at_once([this](const Request& request) { return turn_rest(request); }));
-  }
-  router.add_web_socket("/ws", *this);
-  router.add("GET", "/ws",
-             at_once([](const Request&) { return upgrade_required("this path is for WebSockets"); }));
+  ice_servers_endpoint_.add_routes(router);
+  plain_endpoint_.add_routes(router, "/ws");
   // A reload may change the preset, so all routes are registered, and each is served while the preset has it.
   const auto has_socket_io = [this] { return params_.preset != signaling::Preset::none; };
   socket_io_endpoint_.add_routes(router, "/socket.io/");
@@ -123,110 +90,17 @@ Result<signaling::Grant, Refusal> SignalingSite::admit(std::string_view token) {
   return tokens_.verify(token, params_.clock().wall);
 }
 
-void SignalingSite::report_refused(const signaling::Refused& refused) const {
-  if (params_.refused) {
-    params_.refused({signaling::code_of(refused.why), signaling::key_of(refused.why), refused.client});
-  }
-}
-
-Result<signaling::IceCredentials, Refusal> SignalingSite::mint(const Request& request,
-                                                               std::string_view token) {
-  const TimePoint now = params_.clock();
-  const Result<signaling::Grant, Refusal> grant = admit(token);
-  if (!grant) return grant.error();
-  if (!minting_.take(request.client, now.steady)) return Refusal::rate_limited;
-  return ice_servers_.mint(ice_servers_.quota_user(grant->subject, request.client), now.wall);
-}
-
-Response SignalingSite::minted(const Request& request, std::string_view token,
-                               const std::function<std::string(const signaling::IceCredentials&)>& body) {
-  if (!origins_.allows(request)) {
-    if (params_.refused) {
-      params_.refused({"origin", "signaling.cors", request.client, std::string(request.header("origin"))});
-    }
-    return error_response(403, "this origin is not allowed here");
-  }
-  const auto credentials = mint(request, token);
-  if (!credentials) report_refused({credentials.error(), request.client});
-  Response response = credentials ? json_response(body(*credentials)) : refused(credentials.error());
-  origins_.add_headers(request, response);
-  return response;
-}
-
-Response SignalingSite::ice_servers(const Request& request) {
-  return minted(request, bearer_token(request), [&](const signaling::IceCredentials& credentials) {
-    const std::string host = ice_servers_.host_for(request.host);
-    const auto ttl = std::chrono::duration_cast<std::chrono::seconds>(ice_servers_.lifetime()).count();
-    return json::serialize(json::object{{"iceServers", ice_servers_.entries(host, credentials)},
-                                        {"iceTransportPolicy", "all"},
-                                        {"ttl", ttl},
-                                        {"expiresAt", signaling::to_rfc3339(credentials.expires)}});
-  });
-}
-
-// The request of draft-uberti-behave-turn-rest §2.2. Janus sends it as a POST with the parameters in a form.
-// `key` is the token of those who cannot send a header.
-Response SignalingSite::turn_rest(const Request& request) {
-  if (request.query("service") != "turn" && request.form("service") != "turn") {
-    return error_response(400, "expected ?service=turn");
-  }
-  std::string token(bearer_token(request));
-  if (token.empty()) token = request.form("key").value_or("");
-  if (token.empty()) token = request.query("key").value_or("");
-  return minted(request, token, [&](const signaling::IceCredentials& credentials) {
-    json::array uris;
-    for (const std::string& url : ice_servers_.choose_urls(ice_servers_.host_for(request.host)).turn)
-      uris.emplace_back(url);
-    const auto ttl = std::chrono::duration_cast<std::chrono::seconds>(ice_servers_.lifetime()).count();
-    return json::serialize(json::object{{"username", credentials.username},
-                                        {"password", credentials.password},
-                                        {"ttl", ttl},
-                                        {"uris", std::move(uris)}});
-  });
-}
-
-void SignalingSite::on_open(std::uint64_t number, std::shared_ptr<WebSocket> socket, const Request& request) {
-  sockets_.emplace(number, Client{std::move(socket), request.client});
-  plain_.on_open(number,
-                 {.address = request.client,
-                  .host = std::string(request.host),
-                  .token = std::string(bearer_token(request))},
-                 params_.clock());
-  flush();
-}
-
-void SignalingSite::on_message(std::uint64_t number, std::string_view message, bool binary) {
-  ++counters_.plain;
-  const Client& client = sockets_.at(number);
-  if (binary) {
-    client.socket->close(signaling::kUnsupportedData, "this protocol is text");
-    return;
-  }
-  const IpAddress address = client.address;
-  const TimePoint now = params_.clock();
-  plain_.on_text(number, message, now, output_);
-  pace_.charge(address, cost_of_message(message.size()) + flush(), now.steady);
-}
-
-void SignalingSite::on_control(std::uint64_t number, std::size_t size) {
-  pace_.charge(sockets_.at(number).address, cost_of_control(size), params_.clock().steady);
-}
-
-Duration SignalingSite::rest_time(std::uint64_t number) {
-  return pace_.rest_time(sockets_.at(number).address, params_.clock().steady);
-}
-
-void SignalingSite::on_closed(std::uint64_t number, bool clean) {
-  sockets_.erase(number);
-  plain_.on_closed(number, clean, params_.clock(), output_);
-  flush();
+void SignalingSite::report_refused(const std::vector<signaling::Refused>& refused) const {
+  if (!params_.refused) return;
+  for (const signaling::Refused& one : refused) params_.refused(refused_of(one.why, one.client));
 }
 
 // Delivers messages between members of one room who use different protocols. A delivery to the plain protocol
 // may cause messages to Socket.IO, but never the reverse.
 void SignalingSite::exchange_between_protocols() {
-  plain_.deliver(socket_io_.take_foreign(), output_);
-  const std::vector<signaling::Delivery> foreign = std::exchange(output_.foreign, {});
+  signaling::PlainProtocol::Output& output = plain_endpoint_.output();
+  plain_.deliver(socket_io_.take_foreign(), output);
+  const std::vector<signaling::Delivery> foreign = std::exchange(output.foreign, {});
   socket_io_.deliver(foreign, socket_io_endpoint_.output());
 }
 
@@ -235,21 +109,9 @@ std::uint64_t SignalingSite::flush() {
   if (send_to_nodes_) send_to_nodes_();
   rooms_ = hub_.rooms();
   members_ = hub_.members();
-  for (const signaling::Refused& refused : output_.refused) report_refused(refused);
-  for (const signaling::Refused& refused : socket_io_.take_refused()) report_refused(refused);
-  std::uint64_t sent = 0;
-  for (const auto& send : output_.sends) {
-    const auto client = sockets_.find(send.to);
-    if (client == sockets_.end()) continue;
-    sent += cost_of_message(send.text->size());
-    client->second.socket->send(send.text, false);
-  }
-  for (const auto& close : output_.closes) {
-    if (const auto socket = sockets_.find(close.to); socket != sockets_.end()) {
-      socket->second.socket->close(close.code, close.reason);
-    }
-  }
-  output_.clear();
+  report_refused(plain_endpoint_.output().refused);
+  report_refused(socket_io_.take_refused());
+  std::uint64_t sent = plain_endpoint_.flush();
   sent += socket_io_endpoint_.flush();
   sent += echo_endpoint_.flush();
   set_timer();
@@ -258,7 +120,7 @@ std::uint64_t SignalingSite::flush() {
 
 void SignalingSite::on_timer() {
   const TimePoint now = params_.clock();
-  plain_.on_timeout(now, output_);
+  plain_.on_timeout(now, plain_endpoint_.output());
   socket_io_.on_timeout(now, socket_io_endpoint_.output());
   engine_.on_timeout(now, socket_io_endpoint_.output());
   echo_engine_.on_timeout(now, echo_endpoint_.output());
@@ -305,8 +167,8 @@ void SignalingSite::join_cluster(signaling::ClusterParams params, std::function<
 
 void SignalingSite::deliver(const signaling::Hub::Output& told) {
   const std::size_t rooms_before = rooms_;
-  plain_.deliver(told.deliveries, output_);
-  plain_.close_replaced(told.replaced, output_);
+  plain_.deliver(told.deliveries, plain_endpoint_.output());
+  plain_.close_replaced(told.replaced, plain_endpoint_.output());
   if (hub_.rooms() != rooms_before) {
     socket_io_.on_rooms_changed(params_.clock(), socket_io_endpoint_.output());
   }
@@ -318,7 +180,7 @@ std::optional<std::vector<std::string>> SignalingSite::revoke(const auth::Revoca
   if (!tokens_.revoke(revocation, now.wall)) return std::nullopt;
   signaling::Hub::Output told;
   signaling::Hub::Revoked revoked = hub_.remove_holders(revocation, told);
-  plain_.close_revoked(revoked.connections, output_);
+  plain_.close_revoked(revoked.connections, plain_endpoint_.output());
   socket_io_.close_revoked(revoked.connections, now, socket_io_endpoint_.output());
   course_chat_.close_revoked(revocation);
   deliver(told);
@@ -326,7 +188,7 @@ std::optional<std::vector<std::string>> SignalingSite::revoke(const auth::Revoca
 }
 
 void SignalingSite::announce_end(WallTime deadline) {
-  plain_.announce_end(deadline, output_);
+  plain_.announce_end(deadline, plain_endpoint_.output());
   socket_io_.announce_end(deadline, socket_io_endpoint_.output());
   flush();
 }
@@ -336,9 +198,8 @@ void SignalingSite::stop() {
   timer_.cancel();
   socket_io_endpoint_.stop();
   echo_endpoint_.stop();
-  // Before the sessions, whose ends would be told to these: direct calls stay up.
-  for (const auto& [number, client] : sockets_)
-    client.socket->close(signaling::kGoingAway, signaling::kRestarting);
+  // Its clients would else be told that the sessions have ended: direct calls stay up.
+  plain_endpoint_.stop();
   end_sessions();
   flush();
 }

@@ -4,15 +4,20 @@
 #pragma once
 
 #include <functional>
-#include <memory>
+#include <map>
 #include <optional>
-#include <unordered_map>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
 
 #include "http/counters.hpp"
 #include "http/course_chat_endpoint.hpp"
-#include "http/deadline.hpp"
+#include "http/engine_echo.hpp"
 #include "http/engine_io_endpoint.hpp"
+#include "http/ice_servers_endpoint.hpp"
 #include "http/origins.hpp"
+#include "http/plain_endpoint.hpp"
 #include "http/router.hpp"
 #include "http/static_files.hpp"
 #include "turnpike/base/address_limiter.hpp"
@@ -22,24 +27,7 @@
 
 namespace turnpike::http {
 
-// Bare Engine.IO that echoes every message, as the protocol's test suite expects. It is used only with
-// Preset::echo.
-class EngineEcho : public signaling::EngineIo::Application {
- public:
-  void use(signaling::EngineIo& engine) { engine_ = &engine; }
-
-  void on_session(signaling::SessionKey, const signaling::EngineIo::Opening&, TimePoint) override {}
-  void on_message(signaling::SessionKey session, std::string_view data, bool binary, TimePoint,
-                  signaling::EngineIo::Output& out) override {
-    engine_->send(session, data, binary, out);
-  }
-  void on_session_closed(signaling::SessionKey, bool, TimePoint, signaling::EngineIo::Output&) override {}
-
- private:
-  signaling::EngineIo* engine_ = nullptr;
-};
-
-class SignalingSite : private WebSocketHandler {
+class SignalingSite {
  public:
   struct Params {
     signaling::Limits limits;
@@ -104,29 +92,11 @@ class SignalingSite : private WebSocketHandler {
   const signaling::SocketIo::Counters& socket_io_counters() const { return socket_io_.counters(); }
 
  private:
-  using ConnectionId = signaling::ConnectionId;
-
-  void on_open(std::uint64_t number, std::shared_ptr<WebSocket> socket, const Request& request) override;
-  void on_message(std::uint64_t number, std::string_view message, bool binary) override;
-  void on_control(std::uint64_t number, std::size_t size) override;
-  Duration rest_time(std::uint64_t number) override;
-  void on_closed(std::uint64_t number, bool clean) override;
-
-  struct Client {
-    std::shared_ptr<WebSocket> socket;
-    IpAddress address;
-  };
-
-  Response ice_servers(const Request& request);
-  Response turn_rest(const Request& request);
-  Response minted(const Request& request, std::string_view token,
-                  const std::function<std::string(const signaling::IceCredentials&)>& body);
-  Result<signaling::IceCredentials, signaling::Refusal> mint(const Request& request, std::string_view token);
   // Returns what a token allows. Without access control it allows everything.
   Result<signaling::Grant, signaling::Refusal> admit(std::string_view token);
   // Sends the results of the last event to all clients concerned. Returns the cost (see cost.hpp).
   std::uint64_t flush();
-  void report_refused(const signaling::Refused& refused) const;
+  void report_refused(const std::vector<signaling::Refused>& refused) const;
   void exchange_between_protocols();
   void end_sessions();
   void on_timer();
@@ -144,8 +114,9 @@ class SignalingSite : private WebSocketHandler {
   signaling::Hub hub_;
   signaling::TokenVerifier tokens_;
   signaling::IceServers ice_servers_;
+  IceServersEndpoint ice_servers_endpoint_;
   signaling::PlainProtocol plain_;
-  signaling::PlainProtocol::Output output_;
+  PlainEndpoint plain_endpoint_;
   signaling::SocketIo socket_io_;
   signaling::EngineIo engine_;
   EngineIoEndpoint socket_io_endpoint_;
@@ -153,7 +124,6 @@ class SignalingSite : private WebSocketHandler {
   signaling::EngineIo echo_engine_;
   EngineIoEndpoint echo_endpoint_;
   CourseChatEndpoint course_chat_;
-  std::unordered_map<ConnectionId, Client> sockets_;
   net::Timer timer_;
   SteadyTime timer_set_to_ = SteadyTime::max();
   bool stopping_ = false;
