@@ -51,11 +51,14 @@ void ReceivedOrders::receive(std::string_view sealed) {
 void ReceivedOrders::on_unsubscribed() {
   has_caught_up_ = false;
   waiting_.clear();
+  ++interruptions_;
 }
 
 void ReceivedOrders::catch_up(std::uint64_t began) {
   if (has_caught_up_) return;
-  kept_.read([this, began](const std::vector<std::string_view>& kept) {
+  kept_.read([this, began, before = interruptions_](const std::vector<std::string_view>& kept) {
+    // Orders may have come since Redis has answered, so all is read again when the channel is heard.
+    if (interruptions_ != before) return;
     has_caught_up_ = true;
     for (const std::string_view sealed : kept) carry_out_kept(sealed, began);
     for (const std::string& sealed : std::exchange(waiting_, {})) receive(sealed);

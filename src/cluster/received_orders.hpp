@@ -47,6 +47,7 @@ class ReceivedOrders {
   KnownNodes& known_;
   KeptOrders& kept_;
   const CarryOut carry_out_;
+  std::uint64_t interruptions_ = 0;  // how often the channel was not heard any more
   bool has_caught_up_ = false;
   std::deque<std::string> waiting_;  // until it has
 };

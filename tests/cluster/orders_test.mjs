@@ -204,6 +204,67 @@ test('a node carries out later what it could not receive at that time', async t 
   assert.deepEqual(await users(b), ['ann']);
 });
 
+test('a node that loses its subscription while it reads the orders of the last day reads them again', async t => {
+  const redis = await startRedis();
+  t.after(redis.remove);
+  const names = ['a.example.org', 'b.example.org'];
+  const [a, b] = names;
+
+  // The connections of b to Redis. When b is `armed` and reads the orders, its subscription ends, the answer
+  // waits until b has noticed that, and b cannot subscribe again before all may `pass`.
+  let phase = 'pass';
+  let noticed;
+  const ways = new Set();
+  const server = net.createServer(near => {
+    const far = net.connect(redis.url.slice('unix:'.length));
+    const way = { near, hears: false, requests: null, answers: null };
+    way.passRequests = () => { for (const data of way.requests?.splice(0) ?? []) far.write(data); way.requests = null; };
+    way.passAnswers = () => { for (const data of way.answers?.splice(0) ?? []) near.write(data); way.answers = null; };
+    ways.add(way);
+    if (phase === 'lost') {
+      phase = 'away';
+      for (const one of ways) one.passAnswers();
+      noticed();
+    }
+    near.on('data', data => {
+      const isAboutOrders = data.includes('turnpike:orders');
+      const subscribes = isAboutOrders && data.includes('SUBSCRIBE');
+      way.hears ||= subscribes;
+      if (subscribes && phase === 'away') way.requests = [];
+      if (way.requests) return way.requests.push(data);
+      if (phase === 'armed' && isAboutOrders && data.includes('ZREVRANGE')) {
+        phase = 'lost';
+        way.answers = [];
+        loseSubscription();
+      }
+      far.write(data);
+    });
+    far.on('data', data => { if (way.answers) way.answers.push(data); else near.write(data); });
+    for (const [from, to] of [[near, far], [far, near]])
+      from.on('error', () => {}).on('close', () => { to.destroy(); ways.delete(way); });
+  });
+  const loseSubscription = () => { for (const way of ways) if (way.hears) way.near.destroy(); };
+  await new Promise(resolve => { server.listen(0, '127.0.0.1', resolve); });
+  t.after(() => {
+    for (const way of ways) way.near.destroy();
+    server.close();
+  });
+  const { ctl, fails } = await nodesWithControl(t, redis, names,
+    name => name === b ? `redis://127.0.0.1:${server.address().port}/0` : redis.url);
+  const users = async () => JSON.parse(await ctl(b, '--json', 'user', 'list')).users.map(user => user.name);
+  await ctl(b, 'user', 'add', 'ann', '--generate');
+  await until('both to hear each other', () => ctl(a, 'kill', '--user', 'nobody').then(() => true, () => false));
+
+  phase = 'armed';
+  loseSubscription();
+  await within(20_000, 'b to lose its subscription', new Promise(resolve => { noticed = resolve; }));
+  assert.match((await fails(a, 'user', 'remove', 'ann')).said, /b\.example\.org \(it does not/);
+  assert.deepEqual(await users(), ['ann']);
+  phase = 'pass';
+  for (const way of ways) way.passRequests();
+  await until('it to be done', async () => (await users()).length === 0);
+});
+
 test('Redis lets nodes do everything but use channels', async t => {
   const port = await freePort('tcp');
   const redis = await startRedis({ port });
