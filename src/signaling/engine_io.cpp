@@ -47,6 +47,8 @@ std::string EngineIo::too_many_sessions() {
 
 void EngineIo::set_params(const Params& params) {
   params_ = params;
+  queues_.max_waiting = params.max_waiting;
+  queues_.max_packets = params.max_packets;
   sessions_from_.set_limit(params.sessions_per_address);
 }
 
@@ -71,7 +73,7 @@ EngineIo::Session* EngineIo::find(std::string_view sid, TimePoint now, Output& o
 EngineIo::Session* EngineIo::begin(const Opening& opening, TimePoint now) {
   if (!sessions_from_.take(opening.address)) return nullptr;
   const SessionKey key = ++last_key_;
-  Session& session = sessions_[key];
+  Session& session = sessions_.try_emplace(key, queues_).first->second;
   session.key = key;
   session.source = opening.address;
   session.base64 = opening.base64;
@@ -128,12 +130,12 @@ void EngineIo::get(std::string_view sid, RequestId request, TimePoint now, Outpu
   if (session->overdue) drop_probe(*session, out);
   session->waiting_get = request;
   by_get_.emplace(request, session->key);
-  if (session->waiting.empty() && session->probed)
+  if (session->waiting.is_empty() && session->probed)
     send_packet(*session, {EngineIoType::noop, false, {}}, out);
-  const bool fetches = !session->waiting.empty();
+  const bool fetches = !session->waiting.is_empty();
   release_get(*session, out);
   if (!fetches) return;
-  session->fetch_due = session->excess > 0 ? now.steady + kFetchTime : SteadyTime::max();
+  session->fetch_due = session->waiting.has_excess() ? now.steady + kFetchTime : SteadyTime::max();
   set_deadline(*session);
 }
 
@@ -270,13 +272,9 @@ void EngineIo::handle_probe(Session& session, const EngineIoPacket& packet, Outp
   session.web_socket = std::exchange(session.probing, 0);
   session.probed = session.overdue = false;
   session.upgrade_due = SteadyTime::max();
-  std::vector<EngineIoPacket> waiting = std::move(session.waiting);
-  session.waiting.clear();
-  session.waiting_bytes = 0;
-  note_excess(session);
   session.fetch_due = SteadyTime::max();
   set_deadline(session);
-  for (EngineIoPacket& waited : waiting) send_packet(session, std::move(waited), out);
+  for (EngineIoPacket& waited : session.waiting.take_all()) send_packet(session, std::move(waited), out);
 }
 
 // Socket.IO's client never polls again when its probe was answered, and would not notice the end of its
@@ -319,11 +317,10 @@ void EngineIo::send_packet(Session& session, EngineIoPacket packet, Output& out)
     return;
   }
   if (add_to_answer(session, packet, out)) return;
-  session.waiting_bytes += packet.data.size();
-  session.waiting.push_back(std::move(packet));
+  session.waiting.push(std::move(packet));
   if (session.waiting_get != 0) return release_get(session, out);
-  if (!admit_excess(session)) return drop(session, out);
-  if (session.excess == 0 || session.fetch_due != SteadyTime::max()) return;
+  if (session.waiting.is_too_long()) return drop(session, out);
+  if (!session.waiting.has_excess() || session.fetch_due != SteadyTime::max()) return;
   session.fetch_due = kAtNextCall;  // on_timeout knows the time
   set_deadline(session);
 }
@@ -333,26 +330,8 @@ void EngineIo::drop(Session& session, Output& out) {
   out.slow.push_back(session.source);
   session.closing = true;
   session.waiting.clear();
-  session.waiting_bytes = 0;
-  note_excess(session);
   session.ping_due = kAtNextCall;
   set_deadline(session);
-}
-
-void EngineIo::note_excess(Session& session) {
-  const auto beyond = [](std::size_t count, std::size_t most) { return count > most ? count - most : 0; };
-  excess_ -= session.excess;
-  session.excess = beyond(session.waiting_bytes, params_.max_waiting) +
-                   beyond(session.waiting.size(), params_.max_packets) * sizeof(EngineIoPacket);
-  excess_ += session.excess;
-}
-
-// Returns false when more waits than may for the shortest time.
-bool EngineIo::admit_excess(Session& session) {
-  note_excess(session);
-  return session.excess == 0 ||
-         (excess_ <= kMaxExcess && session.waiting_bytes <= kMaxBursts * params_.max_waiting &&
-          session.waiting.size() <= kMaxBursts * params_.max_packets);
 }
 
 void EngineIo::check_fetching(Session& session, TimePoint now, Output& out) {
@@ -364,25 +343,9 @@ void EngineIo::check_fetching(Session& session, TimePoint now, Output& out) {
   set_deadline(session);
 }
 
-// Returns the payload of an answer: what has waited longest.
-std::string EngineIo::take_waiting(Session& session) const {
-  std::string body;
-  std::size_t octets = 0;
-  auto next = session.waiting.begin();
-  for (; next != session.waiting.end(); ++next) {
-    if (next != session.waiting.begin() && octets + next->data.size() > params_.max_waiting) break;
-    octets += next->data.size();
-    append_to_payload(body, *next);
-  }
-  session.waiting.erase(session.waiting.begin(), next);
-  session.waiting_bytes -= octets;
-  return body;
-}
-
 void EngineIo::release_get(Session& session, Output& out) {
-  if (session.waiting_get == 0 || session.waiting.empty()) return;
-  std::string body = take_waiting(session);
-  note_excess(session);
+  if (session.waiting_get == 0 || session.waiting.is_empty()) return;
+  std::string body = session.waiting.take_payload();
   by_get_.erase(session.waiting_get);
   session.answered_get = std::exchange(session.waiting_get, 0);
   session.answer = out.answers.size();
@@ -391,7 +354,7 @@ void EngineIo::release_get(Session& session, Output& out) {
 
 // An answer that has not left takes more: a client that asks in time gets all that comes at once.
 bool EngineIo::add_to_answer(const Session& session, const EngineIoPacket& packet, Output& out) const {
-  if (!session.waiting.empty() || session.answer >= out.answers.size()) return false;
+  if (!session.waiting.is_empty() || session.answer >= out.answers.size()) return false;
   Output::Answer& answer = out.answers[session.answer];
   const bool is_its = answer.to == session.answered_get;
   if (!is_its || answer.body.size() + packet.data.size() > params_.max_waiting) return false;
@@ -421,7 +384,7 @@ void EngineIo::end(Session& session, EngineIoType last_word, bool clean, TimePoi
 void EngineIo::forget(Session& session, EngineIoType last_word, bool clean, Output& out) {
   const SessionKey key = session.key;
   if (session.waiting_get != 0) {
-    session.waiting.push_back({last_word, false, {}});
+    session.waiting.push({last_word, false, {}});
     release_get(session, out);
   }
   const bool is_being_taken = session.probed && !clean;
@@ -430,7 +393,6 @@ void EngineIo::forget(Session& session, EngineIoType last_word, bool clean, Outp
     by_web_socket_.erase(web_socket);
     (is_being_taken ? out.closes_after_next : out.closes).push_back(web_socket);
   }
-  excess_ -= session.excess;
   sessions_from_.release(session.source);
   by_sid_.erase(session.sid);
   deadlines_.clear(key, session.deadline);

@@ -18,6 +18,7 @@
 #include "turnpike/base/time.hpp"
 #include "turnpike/crypto/random.hpp"
 #include "turnpike/signaling/engine_io_packet.hpp"
+#include "turnpike/signaling/engine_io_queue.hpp"
 
 namespace turnpike::signaling {
 
@@ -52,14 +53,10 @@ class EngineIo {
     Duration upgrade_timeout = std::chrono::seconds(10);
   };
 
-  // A burst may come between two requests of a client that polls as fast as it can. So more than max_waiting
-  // does not end its session at once: the client has this time to fetch something, and again after each
-  // answer that leaves too much behind. One answer has max_waiting at most, or one packet.
+  // More than max_waiting does not end a session at once (see EngineIoQueue): the client has this time to
+  // fetch something, and again after each answer that leaves too much behind. One answer has max_waiting at
+  // most, or one packet.
   static constexpr Duration kFetchTime = std::chrono::seconds(10);
-  // At most this many times max_waiting and max_packets may be queued for a client,
-  static constexpr std::size_t kMaxBursts = 8;
-  // and in all sessions together this many bytes beyond their max_waiting and max_packets.
-  static constexpr std::size_t kMaxExcess = 64 << 20;
 
   // What is known of a client when its session begins.
   struct Opening {
@@ -113,7 +110,10 @@ class EngineIo {
       : params_(params),
         random_(random),
         application_(application),
+        queues_{params.max_waiting, params.max_packets},
         sessions_from_(params.sessions_per_address) {}
+  EngineIo(const EngineIo&) = delete;
+  EngineIo& operator=(const EngineIo&) = delete;
 
   // Requests over HTTP. Each of them gets exactly one answer, in this Output or in a later one, unless
   // on_aborted() was called for it.
@@ -161,6 +161,8 @@ class EngineIo {
 
  private:
   struct Session {
+    explicit Session(EngineIoQueue::Common& queues) : waiting(queues) {}
+
     SessionKey key = 0;
     IpAddress source;
     std::string sid;
@@ -175,9 +177,7 @@ class EngineIo {
     RequestId answered_get = 0;  // the latest; its answer may still be in the Output, at `answer`
     std::size_t answer = 0;
     RequestId begun_post = 0;
-    std::vector<EngineIoPacket> waiting;
-    std::size_t waiting_bytes = 0;
-    std::size_t excess = 0;  // how much more waits than always may
+    EngineIoQueue waiting;
     SteadyTime fetch_due{};  // the last moment to fetch some of it; see kFetchTime
     bool expects_pong = false;
     bool closing = false;   // to be ended as soon as the call that did it returns
@@ -195,9 +195,6 @@ class EngineIo {
   void handle_probe(Session& session, const EngineIoPacket& packet, Output& out);
   void send_packet(Session& session, EngineIoPacket packet, Output& out);
   void release_get(Session& session, Output& out);
-  std::string take_waiting(Session& session) const;
-  bool admit_excess(Session& session);
-  void note_excess(Session& session);
   void check_fetching(Session& session, TimePoint now, Output& out);
   void drop(Session& session, Output& out);
   bool add_to_answer(const Session& session, const EngineIoPacket& packet, Output& out) const;
@@ -214,13 +211,13 @@ class EngineIo {
   crypto::Random& random_;
   Application& application_;
   SessionKey last_key_ = 0;
+  EngineIoQueue::Common queues_;
   std::unordered_map<SessionKey, Session> sessions_;
   SourceCounter sessions_from_;
   std::unordered_map<std::string, SessionKey> by_sid_;
   std::unordered_map<WebSocketId, SessionKey> by_web_socket_;
   std::unordered_map<RequestId, SessionKey> by_get_;
   Deadlines<SessionKey> deadlines_;
-  std::size_t excess_ = 0;  // of all sessions
 };
 
 }  // namespace turnpike::signaling

@@ -827,15 +827,15 @@ TEST_CASE("the octets that wait for a client are limited, however soon it fetche
 }
 
 TEST_CASE("what waits beyond the limits of all clients together is limited", "[signaling]") {
-  Scenario s({.max_waiting = EngineIo::kMaxExcess / 4});
+  Scenario s({.max_waiting = EngineIoQueue::kMaxExcess / 4});
   for (const std::string name : {"ann", "bob", "carl"}) s.polls(name);
-  s.sends("ann", repeated('a', EngineIo::kMaxExcess / 4 * 5)).expect_silence();
-  s.sends("bob", repeated('b', EngineIo::kMaxExcess / 4)).expect_silence();
+  s.sends("ann", repeated('a', EngineIoQueue::kMaxExcess / 4 * 5)).expect_silence();
+  s.sends("bob", repeated('b', EngineIoQueue::kMaxExcess / 4)).expect_silence();
   s.advance(0s).expect_silence();
   s.sends("bob", "b").expect_silence();
   s.advance(0s).expect({"app: bob lost"});
   CHECK(s.gets("ann").all.size() == 1);
-  s.sends("carl", repeated('c', EngineIo::kMaxExcess / 4 + 1)).expect_silence();
+  s.sends("carl", repeated('c', EngineIoQueue::kMaxExcess / 4 + 1)).expect_silence();
   s.advance(0s).expect_silence();
   CHECK(s.slow == 1);
 }
