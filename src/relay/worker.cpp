@@ -159,7 +159,10 @@ void Worker::begin_forwards(TimePoint now) {
   output_.clear_forwards();
 }
 
+// The flush comes before the look-up: it may close this relay, and another thread may at once get a
+// descriptor with the same number.
 void Worker::on_relay(RelayEvent event, std::uint32_t events, TimePoint now) {
+  if (received_.free_slots() < kDatagramsPerRelay) flush(now);
   const turn::RelayId relay = event.relay;
   const int fd = event.fd;
   const RelaySockets::Role role = relays_.role_of(relay, fd);
@@ -167,7 +170,6 @@ void Worker::on_relay(RelayEvent event, std::uint32_t events, TimePoint now) {
   if (role == RelaySockets::Role::tcp_listener) return accept_peers(relay, fd, now);
   if ((events & EPOLLERR) != 0) outbox_.take_errors(relay, fd, now);
   if ((events & EPOLLIN) == 0) return;
-  if (received_.free_slots() < kDatagramsPerRelay) flush(now);
   for (const net::ReceivedDatagram& datagram : received_.receive(fd, kDatagramsPerRelay)) {
     attempt([&] { server_.on_peer(relay, datagram.from, datagram.payload, now, output_); });
   }
