@@ -218,13 +218,12 @@ void SendBatch::send() {
     } else if (errno == EAGAIN || errno == ENOBUFS) {
       counters_.dropped_full += size_ - first.first;
       break;
-    } else if (first.count > 1) {
-      // The path supports no runs, or the error belongs to an earlier datagram.
-      send_singly(first);
-      ++done;
     } else if (!std::exchange(retried, !retried)) {
       // The error may belong to an earlier datagram, since the socket stores it until the next call. Try once
       // more.
+    } else if (first.count > 1) {
+      send_singly(first);
+      ++done;
     } else {
       ++counters_.dropped_failed;
       ++done;
@@ -248,7 +247,10 @@ long SendBatch::send_from(std::size_t first) {
   return sent < 0 ? -1 : 1;
 }
 
+// Sends the datagrams of a run that the kernel has refused. When one of them can be sent, the path supports
+// no runs. When none can, their destination is the reason, which must not take the runs from all others.
 void SendBatch::send_singly(const Message& message) {
+  bool any_sent = false;
   for (const Datagram& datagram : std::span(datagrams_).subspan(message.first, message.count)) {
     msghdr header = headers_[static_cast<std::size_t>(&message - messages_.data())].msg_hdr;
     header.msg_iov = &parts_[datagram.first_part];
@@ -258,8 +260,9 @@ void SendBatch::send_singly(const Message& message) {
     int error = send();
     if (error != 0 && error != EAGAIN && error != ENOBUFS) error = send();
     counters_.count(error);
+    any_sent |= error == 0;
   }
-  without_runs_ = kWithoutRuns;
+  if (any_sent) without_runs_ = kWithoutRuns;
 }
 
 }  // namespace turnpike::net

@@ -33,6 +33,24 @@ struct Receiver {
 
 std::string text(char c, std::size_t size) { return std::string(size, c); }
 
+// Sends runs of three datagrams from one socket.
+struct RunSender {
+  // Sends a run and returns whether the kernel was asked to take it as one.
+  bool send(const Endpoint& to) {
+    const std::uint64_t before = batch.runs().sum();
+    for (int i = 0; i < 3; ++i) batch.add(from.socket.get(), &to, {}, as_bytes(payload), 0, {});
+    batch.send();
+    return batch.runs().sum() != before;
+  }
+
+  const std::string payload = "payload";
+  const std::vector<std::string> run = std::vector<std::string>(3, payload);
+  SendCounters counters;
+  Receiver from;
+  Receiver receiver;
+  SendBatch batch{counters};
+};
+
 }  // namespace
 
 // The kernel gives out a port twice when both sockets have SO_REUSEPORT already. Of so many, some would have
@@ -197,6 +215,42 @@ TEST_CASE("a datagram is not lost because nobody has received an earlier one", "
   CHECK(to.take() == std::vector<std::string>{"hello"});
   CHECK(counters.sent == 2);
   CHECK(counters.dropped_failed == 0);
+}
+
+// All relays of a worker share a batch.
+TEST_CASE("a destination to which nothing can be sent does not end the runs to others", "[net]") {
+  RunSender sender;
+  const Endpoint broadcast{IpAddress::v4(0x7fffffff), 9};
+  CHECK(sender.send(broadcast));
+  CHECK(sender.counters.dropped_failed == 3);
+  CHECK(sender.send(sender.receiver.local()));
+  CHECK(sender.receiver.take() == sender.run);
+  CHECK(sender.counters.sent == 3);
+}
+
+TEST_CASE("an error that belongs to an earlier datagram does not end the runs", "[net]") {
+  RunSender sender;
+  const Endpoint nobody = Receiver().local();
+  prepare_udp_relay(sender.from.socket.get(), Family::ipv4, 0);
+  sender.batch.add(sender.from.socket.get(), &nobody, {}, as_bytes(sender.payload), 0, {});
+  sender.batch.send();
+  for (int i = 0; i < 2; ++i) {
+    CHECK(sender.send(sender.receiver.local()));
+    CHECK(sender.receiver.take() == sender.run);
+  }
+  CHECK(sender.counters.sent == 7);
+}
+
+TEST_CASE("where the kernel refuses runs and takes single datagrams, these are sent", "[net]") {
+  RunSender sender;
+  const int on = 1;  // the kernel makes runs only where it makes checksums
+  REQUIRE(setsockopt(sender.from.socket.get(), SOL_SOCKET, SO_NO_CHECK, &on, sizeof on) == 0);
+  CHECK(sender.send(sender.receiver.local()));
+  CHECK(sender.receiver.take() == sender.run);
+  CHECK_FALSE(sender.send(sender.receiver.local()));
+  CHECK(sender.receiver.take() == sender.run);
+  CHECK(sender.counters.sent == 6);
+  CHECK(sender.counters.dropped_failed == 0);
 }
 
 }  // namespace turnpike::net
