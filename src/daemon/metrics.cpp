@@ -46,7 +46,7 @@ void add_breakdown(std::vector<admin::Metric>& metrics, const turn::Breakdown& b
       const std::string labels = transport + ',' + label("family", kFamilies[f]);
       add("allocations",
           "Present allocations, by the transport of the client and the family of the relayed address.", gauge,
-          labels, by.created[f] - std::min(by.created[f].value(), by.deleted[f].value()));
+          labels, by.present(f));
       add("allocations_total", "Allocations that were made.", counter, labels, by.created[f]);
     }
     const auto of_clients = [&](std::string_view direction) {

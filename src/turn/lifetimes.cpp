@@ -182,7 +182,7 @@ void Lifetimes::remove(Allocation& allocation, EndReason reason, TimePoint now, 
 
 void Lifetimes::erase(Allocation& allocation, Output& out) {
   ++counters_.allocations_deleted;
-  ++breakdown_.of(allocation.tuple.transport).deleted[Breakdown::index_of(allocation.first_family)];
+  ++breakdown_.of(allocation.tuple.transport).left[Breakdown::index_of(allocation.first_family)];
   moves_.remove(allocation, out);
   out.leave(allocation.tuple);
   const std::unique_ptr<Allocation> gone = allocations_.erase(allocation);

@@ -85,6 +85,9 @@ Allocation* Moves::complete(const FiveTuple& tuple, const auth::Identity* sender
                          .relayed = allocation->relays.front().advertised(),
                          .number = allocation->number};
   allocations_.move_to(tuple, *allocation);  // the last step that can throw
+  const std::size_t family = Breakdown::index_of(allocation->first_family);
+  ++breakdown_.of(tuple.transport).arrived[family];
+  ++breakdown_.of(former.transport).left[family];
   by_destination_.erase(tuple);
   by_ticket_.erase(allocation->mobility->move->former);
   allocation->mobility->move.reset();

@@ -21,7 +21,7 @@ Server::Server(const ServerParams& params, const HashKey& key)
       access_(*params.settings.policy, params.ports),
       responder_(params, settings_, access_, counters_, breakdown_),
       allocations_(key),
-      moves_(params.mobile, allocations_, params.random, key),
+      moves_(params.mobile, allocations_, params.random, key, breakdown_),
       tcp_connections_(params.connections, params.connection_quota, access_, responder_, counters_),
       lifetimes_(settings_, allocations_, moves_, tcp_connections_, responder_, counters_, breakdown_),
       reservations_(params.ports),

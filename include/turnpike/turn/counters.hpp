@@ -108,14 +108,23 @@ struct TransportCounters {
   Traffic from_clients;
   Traffic to_clients;
   std::array<Counter, 2> created;  // IPv4, IPv6
-  std::array<Counter, 2> deleted;
+  std::array<Counter, 2> arrived;  // that have moved here from an address of any transport (RFC 8016)
+  std::array<Counter, 2> left;     // that were deleted, or have moved away
+
+  // How many there are now. The counters are read one after the other while the server counts, so `left` may
+  // be the larger one.
+  std::uint64_t present(std::size_t family) const {
+    const std::uint64_t came = created[family] + arrived[family];
+    return came - std::min(came, left[family].value());
+  }
 
   TransportCounters& operator+=(const TransportCounters& more) {
     from_clients += more.from_clients;
     to_clients += more.to_clients;
     for (std::size_t i = 0; i < created.size(); ++i) {
       created[i] += more.created[i];
-      deleted[i] += more.deleted[i];
+      arrived[i] += more.arrived[i];
+      left[i] += more.left[i];
     }
     return *this;
   }

@@ -12,6 +12,7 @@
 #include "turnpike/crypto/random.hpp"
 #include "turnpike/turn/allocation.hpp"
 #include "turnpike/turn/allocations.hpp"
+#include "turnpike/turn/counters.hpp"
 #include "turnpike/turn/mobility.hpp"
 #include "turnpike/turn/output.hpp"
 
@@ -23,8 +24,13 @@ struct Request;
 class Moves {
  public:
   // References outlive this.
-  Moves(const MobilityParams& params, Allocations& allocations, crypto::Random& random, const HashKey& key)
-      : params_(params), allocations_(allocations), random_(random), by_destination_(0, KeyedHash(key)) {}
+  Moves(const MobilityParams& params, Allocations& allocations, crypto::Random& random, const HashKey& key,
+        Breakdown& breakdown)
+      : params_(params),
+        allocations_(allocations),
+        random_(random),
+        breakdown_(breakdown),
+        by_destination_(0, KeyedHash(key)) {}
 
   const MobilityParams& params() const { return params_; }
   // Whether no allocation is about to move.
@@ -56,6 +62,7 @@ class Moves {
   const MobilityParams params_;
   Allocations& allocations_;
   crypto::Random& random_;
+  Breakdown& breakdown_;
   std::map<Ticket, Allocation*>
       by_ticket_;  // a tree and no hash table, since strangers may present any ticket
   boost::unordered_flat_map<FiveTuple, Allocation*, KeyedHash>

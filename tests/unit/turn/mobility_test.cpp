@@ -97,6 +97,26 @@ TEST_CASE("an allocation moves: the former path serves until data comes by the n
   }
 }
 
+TEST_CASE("an allocation counts for the transport that it is reached by", "[turn][mobility]") {
+  const unsigned worker = GENERATE(0U, 1U);
+  Scenario s(mobile(2));
+  const auto present = [&s](Transport transport) {
+    const auto place = static_cast<std::size_t>(transport);
+    return s.server().breakdown().transports[place].present(0);
+  };
+  const std::string ticket = settle_at(s, client(1, 0));
+  const Client after = over_tcp(2, worker);
+  s.client_sends(refresh_with(ticket).from(after)).expect_success();
+  CHECK(present(Transport::udp) == 1);
+  CHECK(present(Transport::tcp) == 0);
+  s.client_sends(channel_data(0x4000, "out"), after).expect_sent("5.6.7.8:9", "out");
+  CHECK(present(Transport::udp) == 0);
+  CHECK(present(Transport::tcp) == 1);
+  s.client_sends(refresh(0s).from(after)).expect_success();
+  CHECK(present(Transport::udp) == 0);
+  CHECK(present(Transport::tcp) == 0);
+}
+
 TEST_CASE("a repeated Refresh gets the same answer", "[turn][mobility]") {
   Scenario s(mobile(2));
   const std::string ticket = settle_at(s, client(1));

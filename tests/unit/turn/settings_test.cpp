@@ -130,7 +130,8 @@ TEST_CASE("answers are counted by method and code, allocations and traffic by tr
   CHECK(refused >= 2);  // the first answer to each client hands it a nonce
   const TransportCounters& udp = breakdown.transports[static_cast<std::size_t>(Transport::udp)];
   CHECK(udp.created[0] == 1);
-  CHECK(udp.deleted[0] == 1);
+  CHECK(udp.left[0] == 1);
+  CHECK(udp.present(0) == 0);
   CHECK(udp.from_clients.packets == 1);
   CHECK(udp.from_clients.bytes == 4);
   CHECK(udp.to_clients.packets == 0);
