@@ -53,11 +53,16 @@ void PeerSender::send_dont_fragment(const turn::Output::ToPeer& message, TimePoi
 // of the errors belongs to the datagram to `kept_here`.
 bool PeerSender::take_errors(turn::RelayId relay, int fd, TimePoint now, const Endpoint* kept_here) {
   bool was_kept = false;
+  bool was_empty = true;
   while (const auto error = net::take_error(fd)) {
+    was_empty = false;
     was_kept |= kept_here && error->is_local;
     const Endpoint* const peer = error->is_local ? kept_here : &error->peer;
     if (peer && error->icmp) host_.on_icmp(relay, *peer, *error->icmp, now);
   }
+  // The kernel queues an error before it stores it. When the entry was taken in between, the stored error is
+  // left, and epoll would report it until the next datagram.
+  if (was_empty) net::drop_stored_error(fd);
   return was_kept;
 }
 
