@@ -1,6 +1,8 @@
 #include "net/tcp_socket.hpp"
 
+#include <linux/sockios.h>
 #include <netinet/tcp.h>
+#include <sys/ioctl.h>
 
 #include <cerrno>
 
@@ -90,6 +92,27 @@ boost::system::error_code connection_error(int fd) {
   if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) != 0) error = errno;
   return {error, boost::system::system_category()};
 }
+
+std::optional<ConnectionEnds> connection_ends(int fd) {
+  SocketAddress remote;
+  socklen_t size = sizeof remote;
+  if (getpeername(fd, &remote.any, &size) != 0) return std::nullopt;
+  const std::optional<Endpoint> local = connection_endpoint(fd);
+  if (!local) return std::nullopt;
+  return ConnectionEnds{*local, remote.endpoint()};
+}
+
+bool is_acknowledged(int fd) {
+  int waiting = 0;  // octets; the end counts as one
+  return ioctl(fd, SIOCOUTQ, &waiting) == 0 && waiting == 0;
+}
+
+void reset_connection(int fd) {
+  const sockaddr nowhere{.sa_family = AF_UNSPEC, .sa_data = {}};
+  (void)connect(fd, &nowhere, sizeof nowhere);
+}
+
+bool is_still_there(int error) { return error == EADDRNOTAVAIL; }
 
 bool is_exhaustion(int error) {
   return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;

@@ -1,6 +1,7 @@
 // TCP sockets for listeners and relays, and the connections that they accept.
 #pragma once
 
+#include <compare>
 #include <optional>
 
 #include "net/fd.hpp"
@@ -35,6 +36,25 @@ Result<Fd> connect_tcp(const Endpoint& from, const Endpoint& to);
 
 // The result of a connection that was begun; no error means that it is open.
 boost::system::error_code connection_error(int fd);
+
+// The two addresses of a connection. The kernel has one connection at a time that has them.
+struct ConnectionEnds {
+  Endpoint local;
+  Endpoint remote;
+
+  friend auto operator<=>(const ConnectionEnds&, const ConnectionEnds&) = default;
+};
+// Nothing when the socket is not connected.
+std::optional<ConnectionEnds> connection_ends(int fd);
+
+// Whether the other side has acknowledged everything that was sent, and the end too, if it was sent.
+bool is_acknowledged(int fd);
+
+// Resets the connection at once, from any thread. The descriptor stays open, and its owner gets an event.
+void reset_connection(int fd);
+
+// Whether an errno of connect_tcp() means that there is a connection with these addresses still.
+bool is_still_there(int error);
 
 // Whether an errno means that this machine has no more descriptors or memory.
 bool is_exhaustion(int error);

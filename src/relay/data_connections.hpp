@@ -17,6 +17,7 @@
 #include "relay/counters.hpp"
 #include "relay/event_tag.hpp"
 #include "relay/farewells.hpp"
+#include "relay/leaving_peers.hpp"
 #include "turnpike/base/deadlines.hpp"
 #include "turnpike/base/time.hpp"
 #include "turnpike/crypto/random.hpp"
@@ -37,10 +38,21 @@ class DataConnections {
     virtual void on_ended(ConnectionId id) = 0;
   };
 
+  // What all workers share; outlives them.
+  struct Shared {
+    turn::ByteBudgets& server_budgets;
+    LeavingPeers& leaving;
+  };
+
   // All references must outlive this object.
-  DataConnections(net::Epoll& epoll, crypto::Random& random, turn::ByteBudgets& server_budgets,
-                  TcpRelayCounters& counters, Host& host)
-      : epoll_(epoll), random_(random), server_budgets_(server_budgets), counters_(counters), host_(host) {}
+  DataConnections(net::Epoll& epoll, crypto::Random& random, const Shared& shared, TcpRelayCounters& counters,
+                  Host& host)
+      : epoll_(epoll),
+        random_(random),
+        server_budgets_(shared.server_budgets),
+        counters_(counters),
+        host_(host),
+        farewells_(epoll, shared.leaving) {}
 
   // Changes the limits.
   void use(const turn::Limits& limits) { limits_ = limits; }
@@ -123,7 +135,7 @@ class DataConnections {
   boost::unordered_flat_map<ConnectionId, std::unique_ptr<Joined>> joined_;
   Deadlines<ConnectionId> deadlines_;
   Deadlines<std::pair<ConnectionId, Side>> paused_;
-  Farewells farewells_{epoll_};
+  Farewells farewells_;
   turn::Limits limits_;
   std::uint32_t limits_reached_ = 0;
   std::unique_ptr<net::StreamBuffers> buffers_;  // from the first data connection on

@@ -19,6 +19,7 @@ void Farewells::add(PeerConnectionEvent which, net::Stream stream, net::StreamBu
   leaving_.reserve(leaving_.size() + 1);
   auto leaving = std::make_unique<Leaving>(std::move(stream));
   if (leaving->stream.close_cleanly(buffers) == State::ended || !watch(*leaving, key)) return;
+  if (which.side == Side::peer) leaving->place.emplace(peers_, leaving->stream.fd());
   deadlines_.set(key, leaving->deadline, now.steady + kFarewell);
   leaving_.emplace(key, std::move(leaving));
 }

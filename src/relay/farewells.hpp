@@ -8,11 +8,13 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include "net/epoll.hpp"
 #include "net/stream.hpp"
 #include "relay/event_tag.hpp"
+#include "relay/leaving_peers.hpp"
 #include "turnpike/base/deadlines.hpp"
 #include "turnpike/base/time.hpp"
 
@@ -22,8 +24,9 @@ namespace turnpike::relay {
 class Farewells {
  public:
   // These connections count for no limit of a user. When there are more than `most`, the oldest one is
-  // closed. The epoll set outlives this.
-  explicit Farewells(net::Epoll& epoll, std::size_t most = 1024) : epoll_(epoll), most_(most) {}
+  // closed. `peers` gets those with peers. The references outlive this.
+  Farewells(net::Epoll& epoll, LeavingPeers& peers, std::size_t most = 1024)
+      : epoll_(epoll), peers_(peers), most_(most) {}
 
   // The descriptor of the stream must be in the epoll set, and no octets may wait to be sent. The stream gets
   // the events of `which` with the mark `leaving`.
@@ -42,6 +45,7 @@ class Farewells {
     explicit Leaving(net::Stream s) : stream(std::move(s)) {}
 
     net::Stream stream;
+    std::optional<LeavingPeers::Place> place;  // of a connection with a peer
     SteadyTime deadline;
   };
 
@@ -50,6 +54,7 @@ class Farewells {
   void end(Key key);
 
   net::Epoll& epoll_;
+  LeavingPeers& peers_;
   const std::size_t most_;
   boost::unordered_flat_map<Key, std::unique_ptr<Leaving>> leaving_;
   Deadlines<Key> deadlines_;

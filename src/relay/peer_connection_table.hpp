@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "net/fd.hpp"
+#include "relay/leaving_peers.hpp"
 #include "turnpike/auth/long_term.hpp"
 #include "turnpike/crypto/random.hpp"
 #include "turnpike/turn/peer_connections.hpp"
@@ -42,6 +43,9 @@ class PeerConnectionTable {
   // was removed before.
   std::optional<unsigned> remove_ended(ConnectionId id);
 
+  // The connections that are not in the table any more, but still have their addresses.
+  LeavingPeers& leaving() { return leaving_; }
+
  private:
   struct Entry {
     unsigned worker = 0;
@@ -53,6 +57,7 @@ class PeerConnectionTable {
 
   std::mutex mutex_;
   std::map<ConnectionId, Entry> entries_;
+  LeavingPeers leaving_;
 };
 
 }  // namespace turnpike::relay

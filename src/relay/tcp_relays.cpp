@@ -2,12 +2,20 @@
 
 #include <sys/epoll.h>
 
+#include <algorithm>
 #include <utility>
 
-#include "net/tcp_socket.hpp"
 #include "relay/attempt.hpp"
 
 namespace turnpike::relay {
+namespace {
+
+// How long a new connection to a peer waits until the peer has closed its side of a former one. After that
+// the former one is reset, when the peer has acknowledged what was sent.
+constexpr Duration kPatience = std::chrono::milliseconds(500);
+constexpr Duration kFirstPause = std::chrono::milliseconds(10);  // between two tries; it grows
+
+}  // namespace
 
 TcpRelays::TcpRelays(net::Epoll& epoll, unsigned worker, const RelaySockets& relays, crypto::Random& random,
                      const Shared& shared)
@@ -17,20 +25,26 @@ TcpRelays::TcpRelays(net::Epoll& epoll, unsigned worker, const RelaySockets& rel
       random_(random),
       shared_(shared),
       acceptor_(epoll, relays, counters_),
-      data_(epoll, random, shared.server_budgets, counters_, *this) {}
+      data_(epoll, random, {shared.server_budgets, shared.table.leaving()}, counters_, *this) {}
 
 // --- Connections that are not bound yet
 
 std::optional<turn::ConnectionId> TcpRelays::connect(turn::RelayId relay, const Endpoint& to) {
-  Result<net::Fd> socket = net::connect_tcp(relays_.local_of(relay), to);
+  const net::ConnectionEnds ends{relays_.local_of(relay), to};
+  Result<net::Fd> socket = net::connect_tcp(ends.local, ends.remote);
   if (!socket && net::is_exhaustion(socket.error().value())) {
     ++counters_.out_of_descriptors;
     return std::nullopt;
   }
   const ConnectionId id = shared_.table.add(worker_, random_);
   try {
-    begin(id, std::move(socket));
+    if (!socket && net::is_still_there(socket.error().value())) {
+      delay(id, ends);
+    } else {
+      begin(id, std::move(socket));
+    }
   } catch (...) {
+    stop_trying(id);
     shared_.table.close(id);
     throw;
   }
@@ -44,6 +58,36 @@ void TcpRelays::begin(ConnectionId id, Result<net::Fd> socket) {
   } else {
     failed_.push_back(id);
   }
+}
+
+void TcpRelays::delay(ConnectionId id, const net::ConnectionEnds& ends) {
+  Delayed& delayed = delayed_.insert_or_assign(id, Delayed{ends, {}, {}}).first->second;
+  retries_.set(id, delayed.next, SteadyTime{});
+}
+
+// The former connection may be in the Farewells of any worker. One that the peer has closed before may be
+// there for a moment too, until its end is acknowledged.
+void TcpRelays::try_again(ConnectionId id, TimePoint now) {
+  Delayed& delayed = delayed_.at(id);
+  if (delayed.since == SteadyTime{}) delayed.since = now.steady;
+  const Duration waited = now.steady - delayed.since;
+  const bool is_patient = waited < kPatience;
+  if (shared_.table.leaving().make_room(delayed.ends, !is_patient)) {
+    Result<net::Fd> socket = net::connect_tcp(delayed.ends.local, delayed.ends.remote);
+    const bool still_there = !socket && net::is_still_there(socket.error().value());
+    if (!still_there || !is_patient) {
+      stop_trying(id);
+      return begin(id, std::move(socket));
+    }
+  }
+  retries_.set(id, delayed.next, now.steady + std::max(waited, kFirstPause));
+}
+
+void TcpRelays::stop_trying(ConnectionId id) {
+  const auto found = delayed_.find(id);
+  if (found == delayed_.end()) return;
+  retries_.clear(id, found->second.next);
+  delayed_.erase(found);
 }
 
 std::optional<TcpRelays::Accepted> TcpRelays::accept(RelayEvent listener, TimePoint now) {
@@ -85,6 +129,7 @@ bool TcpRelays::close_unbound(ConnectionId id) {
 }
 
 void TcpRelays::close(ConnectionId id) {
+  stop_trying(id);
   sockets_.erase(id);
   const std::optional<unsigned> bound_by = shared_.table.close(id);
   if (!bound_by) return;
@@ -143,6 +188,7 @@ void TcpRelays::on_ended(ConnectionId id) {
 void TcpRelays::on_timeout(TimePoint now) {
   data_.on_timeout(now);
   acceptor_.on_timeout(now);
+  while (retries_.next() <= now.steady) try_again(retries_.first(), now);
 }
 
 }  // namespace turnpike::relay

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "net/epoll.hpp"
+#include "net/tcp_socket.hpp"
 #include "relay/counters.hpp"
 #include "relay/data_connections.hpp"
 #include "relay/event_tag.hpp"
@@ -19,6 +20,7 @@
 #include "relay/peer_connection_table.hpp"
 #include "relay/relay_sockets.hpp"
 #include "relay/streams.hpp"
+#include "turnpike/base/deadlines.hpp"
 #include "turnpike/base/result.hpp"
 #include "turnpike/base/time.hpp"
 #include "turnpike/crypto/random.hpp"
@@ -82,7 +84,9 @@ class TcpRelays : public turn::PeerConnections, private DataConnections::Host {
   std::uint32_t take_limits_reached() { return data_.take_limits_reached(); }
 
   void on_timeout(TimePoint now);
-  SteadyTime next_deadline() const { return std::min(data_.next_deadline(), acceptor_.next_deadline()); }
+  SteadyTime next_deadline() const {
+    return std::min({data_.next_deadline(), acceptor_.next_deadline(), retries_.next()});
+  }
 
   const TcpRelayCounters& counters() const { return counters_; }
   // Adds what data connections of clients have carried, by their transport.
@@ -96,7 +100,18 @@ class TcpRelays : public turn::PeerConnections, private DataConnections::Host {
     turn::SharedBudgets budgets;
   };
 
+  // A connection to a peer that cannot begin yet, because a former one with the same addresses is still
+  // there.
+  struct Delayed {
+    net::ConnectionEnds ends;
+    SteadyTime since;  // the first try in on_timeout(), which is in the next pass
+    SteadyTime next;
+  };
+
   void begin(ConnectionId id, Result<net::Fd> socket);
+  void delay(ConnectionId id, const net::ConnectionEnds& ends);
+  void try_again(ConnectionId id, TimePoint now);
+  void stop_trying(ConnectionId id);
   void on_ended(ConnectionId id) override;
 
   net::Epoll& epoll_;
@@ -107,7 +122,9 @@ class TcpRelays : public turn::PeerConnections, private DataConnections::Host {
   TcpRelayCounters counters_;
   PeerAcceptor acceptor_;
   boost::unordered_flat_map<ConnectionId, net::Fd>
-      sockets_;               // that are being connected, or were just accepted
+      sockets_;  // that are being connected, or were just accepted
+  boost::unordered_flat_map<ConnectionId, Delayed> delayed_;
+  Deadlines<ConnectionId> retries_;
   std::vector<Bound> bound_;  // in this pass; without a peer when the allocation has ended since
   std::vector<ConnectionId> failed_;
   std::vector<ConnectionId> closed_;

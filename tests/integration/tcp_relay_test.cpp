@@ -466,6 +466,36 @@ TEST_CASE("the last words of a peer arrive, and then the end", "[integration][tc
   }
 }
 
+// Asks until the allocation's worker has been told that the former connection has ended.
+int connect_again(RelayClient& control, const Endpoint& peer) {
+  const auto end = std::chrono::steady_clock::now() + 10s;
+  int code = 446;
+  while (code == 446 && std::chrono::steady_clock::now() < end) code = control.connect(peer);
+  return code;
+}
+
+// The server has four workers, so the former connections are in several of them.
+TEST_CASE("a client that has closed a data connection can connect to the same peer again",
+          "[integration][tcp]") {
+  const bool closes = GENERATE(true, false);
+  TcpRelayServer server;
+  for (const Transport transport : kStreams) {
+    CAPTURE(to_string(transport), closes);
+    Connected connected(server, transport);
+    for (int i = 0; i < 4; ++i) {
+      RelayClient data = server.client(transport);
+      REQUIRE(data.bind_connection(connected.control.connection_id()) == 0);
+      data.stream().send(octets("the last words"));
+      data.disconnect();
+      CHECK((connected.peer.receive(100) == octets("the last words")));
+      if (closes) connected.peer.close();
+      REQUIRE(connect_again(connected.control, connected.listener.local()) == 0);
+      connected.peer = connected.listener.accept();
+      CHECK(connected.listener.from() == connected.control.relayed());
+    }
+  }
+}
+
 TEST_CASE("peers connect to the relayed address, where they may", "[integration][tcp]") {
   TcpRelayServer server;
   for (const Transport transport : kStreams) {

@@ -2,6 +2,7 @@
 #include "relay/tcp_relays.hpp"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -10,7 +11,9 @@
 #include <catch2/catch.hpp>
 #include <cerrno>
 #include <memory>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "net/system_random.hpp"
@@ -88,7 +91,8 @@ struct RelayTown : private RelaySockets::Host {
         return;
       default: {
         const FailingNew::Counting counting;
-        relays.on_event(PeerConnectionEvent::of(tag), events, now);
+        if (const auto result = relays.on_event(PeerConnectionEvent::of(tag), events, now))
+          connected = *result;
       }
     }
   }
@@ -115,6 +119,7 @@ struct RelayTown : private RelaySockets::Host {
   TcpRelays relays{epoll, 0, sockets, random, {table, mailboxes, server_budgets}};
   TimePoint now{SteadyTime(1h), WallTime(1h)};
   std::optional<ConnectionId> accepted;
+  std::optional<TcpRelays::Connected> connected;
   std::optional<FiveTuple> asks_to_bind;
 };
 
@@ -394,6 +399,141 @@ TEST_CASE("after a pause, another descriptor that has got the listener's number 
   CHECK(town.epoll.wait(events, 0).empty());
 }
 
+bool wait_for_input(const net::Fd& fd) {
+  pollfd ready{fd.get(), POLLIN, 0};
+  return poll(&ready, 1, 10'000) == 1;
+}
+
+// Accepts a connection, which blocks for at most ten seconds.
+net::Fd accept_at(const net::Fd& listener) {
+  REQUIRE(wait_for_input(listener));
+  net::Fd fd(accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
+  const timeval patience{10, 0};
+  setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+  return fd;
+}
+
+// A client that has closed its data connection with a peer. The peer has read everything, and has not closed
+// its side.
+struct LeftPeer : RelayTown {
+  LeftPeer() {
+    peer = connect();
+    relays.offer(connected->id, alice, budgets);
+    net::Fd client = test::connect_to(at);
+    test::write_all(client.get(), kConnectionBind);
+    pass_until([&] { return asks_to_bind.has_value(); });
+    REQUIRE(relays.bind(connected->id, alice, *asks_to_bind));
+    relays.join(streams, now);
+    client = net::Fd();
+    pass_until([&] { return !relays.take_closed().empty(); });
+    char octet = 0;
+    REQUIRE(recv(peer.get(), &octet, 1, 0) == 0);
+    acknowledge();
+  }
+
+  // Asks for a connection to the peer.
+  ConnectionId ask() {
+    connected.reset();
+    return relays.connect(relayed->id(), peer_at).value();
+  }
+  // The peer's end of a new connection.
+  net::Fd connect() {
+    const ConnectionId id = ask();
+    wait(0s);
+    return accept(id);
+  }
+  net::Fd accept(ConnectionId id) {
+    pass_until([&] { return connected.has_value(); });
+    REQUIRE(connected->id == id);
+    REQUIRE(connected->connected);
+    return accept_at(listener);
+  }
+  // The kernel acknowledges the end together with the next data.
+  void acknowledge() {
+    test::write_all(peer.get(), "still here");
+    pass_all();
+  }
+  void pass_all() {
+    REQUIRE(pass(10'000) != 0);
+    while (pass() != 0) {
+    }
+  }
+
+  const auth::Identity alice{"alice", {}, {}};
+  net::Fd listener = net::open_tcp_listener(kAnyPort);
+  Endpoint peer_at = net::connection_endpoint(listener.get()).value();
+  net::Fd peer;
+};
+
+TEST_CASE("a peer that does not close its side can be connected to again after a moment", "[tcp]") {
+  LeftPeer town;
+  const ConnectionId id = town.ask();
+  town.wait(0s);
+  town.wait(499ms);
+  CHECK(town.relays.take_failed().empty());
+  town.acknowledge();  // the former connection is still there
+  CHECK_FALSE(town.connected);
+  town.wait(499ms);
+  const net::Fd again = town.accept(id);
+  CHECK(send(town.peer.get(), "x", 1, MSG_NOSIGNAL) == -1);
+  while (town.pass() != 0) {
+  }
+  CHECK(town.relays.next_deadline() == SteadyTime::max());
+}
+
+TEST_CASE("a peer that closes its side is not reset by the next connection", "[tcp]") {
+  LeftPeer town;
+  const ConnectionId id = town.ask();
+  town.wait(0s);
+  REQUIRE(shutdown(town.peer.get(), SHUT_WR) == 0);
+  town.pass_all();
+  town.wait(10ms);
+  const net::Fd again = town.accept(id);
+  CHECK_FALSE(net::connection_error(town.peer.get()));
+  CHECK(town.relays.next_deadline() == SteadyTime::max());
+}
+
+TEST_CASE("a connection that waits for the end of a former one can be given up", "[tcp]") {
+  LeftPeer town;
+  const ConnectionId id = town.ask();
+  CHECK(town.relays.next_deadline() <= town.now.steady);
+  town.relays.close(id);
+  town.wait(1s);
+  town.acknowledge();
+  CHECK_FALSE(town.connected);
+  CHECK(town.relays.take_failed().empty());
+}
+
+TEST_CASE("a former connection is not reset while the peer has not acknowledged everything", "[tcp]") {
+  const net::Fd listener = net::open_tcp_listener(kAnyPort);
+  const Endpoint there = net::connection_endpoint(listener.get()).value();
+  const net::Fd here = test::connect_to(there);
+  const net::Fd peer = accept_at(listener);
+  const net::ConnectionEnds ends = net::connection_ends(here.get()).value();
+  const std::string chunk = letters(64 << 10);
+  std::size_t sent = 0;
+  for (ssize_t some = 0; some >= 0; some = send(here.get(), chunk.data(), chunk.size(), MSG_DONTWAIT)) {
+    sent += static_cast<std::size_t>(some);
+  }
+  REQUIRE(shutdown(here.get(), SHUT_WR) == 0);
+  LeavingPeers leaving;
+  std::optional<LeavingPeers::Place> place(std::in_place, leaving, here.get());
+  CHECK_FALSE(leaving.make_room(ends, true));
+
+  CHECK(test::read_all(peer.get()).size() == sent);
+  test::write_all(peer.get(), "with the acknowledgement");
+  REQUIRE(wait_for_input(here));
+  CHECK_FALSE(leaving.make_room(ends, false));
+  CHECK(leaving.make_room(ends, true));
+  CHECK_FALSE(net::connection_ends(here.get()));
+  CHECK(leaving.make_room(ends, false));
+
+  const net::Fd again = test::connect_to(there, ends.local);
+  const LeavingPeers::Place later(leaving, again.get());
+  place.reset();  // which is not the entry of the later one
+  CHECK_FALSE(leaving.make_room(ends, false));
+}
+
 TEST_CASE("a connection that waits is bound by its own client, once", "[tcp]") {
   PeerConnectionTable table;
   net::SystemRandom random;
@@ -418,7 +558,8 @@ TEST_CASE("the connections that wait for their last octets are limited, and the 
           "[tcp]") {
   net::Epoll epoll;
   net::StreamBuffers buffers;
-  Farewells farewells(epoll, 2);
+  LeavingPeers peers;
+  Farewells farewells(epoll, peers, 2);
   std::vector<net::Fd> others;
   TimePoint now{SteadyTime(1h), WallTime(1h)};
   for (std::uint32_t i = 0; i < 3; ++i) {
