@@ -134,7 +134,7 @@ class Implementation final : public OpenWebSocket, public std::enable_shared_fro
     abort();
     said_too_much_ = error == websocket::error::message_too_big;
     socket_.control_callback();
-    if (!told) handler.on_closed(number, error == websocket::error::closed && has_closed_cleanly());
+    if (!told) handler.on_closed(number, false);  // no Close frame has come
   }
 
   // A client counts as slow only when its socket takes no more: many messages may come at once, before
@@ -170,10 +170,12 @@ class Implementation final : public OpenWebSocket, public std::enable_shared_fro
   }
 
  private:
-  // Returns whether the received Close frame means a normal end.
+  // Returns whether the received Close frame means a normal end. The frame of a page that calls close()
+  // without a code has none (RFC 6455 §7.1.5).
   bool has_closed_cleanly() const {
     const std::uint16_t code = socket_.reason().code;
-    return code == websocket::close_code::normal || code == websocket::close_code::going_away;
+    return code == websocket::close_code::none || code == websocket::close_code::normal ||
+           code == websocket::close_code::going_away;
   }
 
   // Waits while the handler asks for it. The client's messages stay in the kernel meanwhile. A client that

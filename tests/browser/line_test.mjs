@@ -211,7 +211,7 @@ test('a line that does not answer is given up', async () => {
   await pass(4999);
   assert.equal(last().closed, null);
   await pass(1);
-  assert.equal(last().closed, 'closed');
+  assert.equal(last().closed, 4001, 'which says to the server that we come back');
   assert.deepEqual(told, [['line', false]]);
   await pass(400);
   last().opens();
@@ -226,7 +226,7 @@ test('a line that does not answer is given up', async () => {
   await pass(14_999);
   assert.equal(last().sent.filter(({ type }) => type === 'ping').length, 1, 'whoever is heard is not asked');
   await pass(5001);
-  assert.equal(last().closed, 'closed');
+  assert.equal(last().closed, 4001);
 });
 
 test('what cannot change ends the attempts, and anything else does not', async () => {

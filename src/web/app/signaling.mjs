@@ -10,6 +10,7 @@ const joinTime = 6000;
 const ackTime = 5000;
 const idleTime = 15_000;
 const resumedElsewhere = 4000;
+const abandoned = 4001; // the server must not take it for a goodbye, since we come back
 const forGood = ['token-required', 'token-invalid', 'token-not-yet-valid', 'token-expired', 'token-revoked', 'bad-room', 'bad-name'];
 
 export const aboutToken = code => code.startsWith('token-');
@@ -217,7 +218,7 @@ export class Signaling extends EventTarget {
 
   // A dead connection may take minutes until its close event, so we do not wait for that.
   #abandon() {
-    this.#socket?.close();
+    this.#socket?.close(abandoned);
     this.#lost();
   }
 
