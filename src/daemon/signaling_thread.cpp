@@ -46,6 +46,7 @@ http::SignalingSite::Params site_params(const config::Config& config,
   net::SystemRandom random;
   params.hash_key = crypto::draw_hash_key(random);
   params.clock = relay::read_clocks;
+  params.warn = [](const std::string& line) { spdlog::warn(line); };
   return params;
 }
 

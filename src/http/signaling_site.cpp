@@ -56,7 +56,7 @@ SignalingSite::SignalingSite(boost::asio::io_context& io, Params params, crypto:
   hub_.set_revocations(tokens_.revocations());
   socket_io_.use(engine_);
   echo_.use(echo_engine_);
-  if (!params_.root.empty()) files_.emplace(params_.root);
+  if (!params_.root.empty()) files_.emplace(params_.root, params_.warn);
 }
 
 void SignalingSite::add_routes(Router& router) {
@@ -129,7 +129,7 @@ void SignalingSite::on_timer() {
 
 void SignalingSite::use(const Params& params) {
   std::optional<StaticFiles> files;
-  if (!params.root.empty()) files.emplace(params.root);
+  if (!params.root.empty()) files.emplace(params.root, params.warn);
   files_ = std::move(files);
   params_.root = params.root;
   params_.limits = params.limits;

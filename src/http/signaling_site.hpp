@@ -47,6 +47,8 @@ class SignalingSite {
     HashKey hash_key{};  // for tables whose keys strangers choose
     std::function<TimePoint()> clock;
     OnRefused refused{};  // may be empty
+    // Told of what the operator has to mend. May be empty.
+    std::function<void(const std::string& line)> warn{};
   };
 
   // Throws std::runtime_error with a message for the operator. `random` must outlive the site.

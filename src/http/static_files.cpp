@@ -12,6 +12,7 @@
 #include <cerrno>
 #include <stdexcept>
 #include <system_error>
+#include <utility>
 
 #include "http/byte_range.hpp"
 #include "http/conditional.hpp"
@@ -111,23 +112,33 @@ Version version_of(const struct stat& status) {
 
 Response missing() { return error_response(404, "there is nothing at this path"); }
 
-}  // namespace
-
-StaticFiles::StaticFiles(const std::string& folder)
-    : folder_(::open(folder.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)) {
-  if (!folder_) {
-    throw std::runtime_error("signaling.root: " + folder + ": " + std::generic_category().message(errno));
-  }
+net::Fd open_folder(const std::string& path) {
+  return net::Fd(::open(path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
 }
 
-net::Fd StaticFiles::open(const std::string& path) const {
+std::string describe_fault(const std::string& folder, int error) {
+  return "signaling.root: " + folder + ": " + std::generic_category().message(error);
+}
+
+}  // namespace
+
+StaticFiles::StaticFiles(std::string folder, Warn warn) : folder_(std::move(folder)), warn_(std::move(warn)) {
+  if (!open_folder(folder_)) throw std::runtime_error(describe_fault(folder_, errno));
+}
+
+net::Fd StaticFiles::open(const std::string& path) {
+  const net::Fd folder = open_folder(folder_);
+  const int error = errno;
+  const bool was_lost = std::exchange(is_lost_, !folder);
+  if (is_lost_ && !was_lost && warn_) warn_(describe_fault(folder_, error));
+  if (is_lost_) return {};
   open_how how{};
   how.flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK;  // O_NONBLOCK: opening a FIFO must not block the thread
   how.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS;
-  return net::Fd(static_cast<int>(syscall(SYS_openat2, folder_.get(), path.c_str(), &how, sizeof how)));
+  return net::Fd(static_cast<int>(syscall(SYS_openat2, folder.get(), path.c_str(), &how, sizeof how)));
 }
 
-Response StaticFiles::serve(const Request& request) const {
+Response StaticFiles::serve(const Request& request) {
   if (!request.path.starts_with('/') || is_hidden(request.path)) return missing();
   std::string path = request.path.substr(1);
   if (path.empty() || path.ends_with('/')) path += "index.html";

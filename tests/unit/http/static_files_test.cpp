@@ -45,12 +45,17 @@ class Folder {
 
 using Headers = std::vector<std::pair<std::string_view, std::string_view>>;
 
-Response get(const Folder& folder, const std::string& path, Headers headers = {}) {
+Response get(StaticFiles& files, const std::string& path, Headers headers = {}) {
   Request request;
   request.method = "GET";
   request.target = request.path = path;
   request.headers = std::move(headers);
-  return StaticFiles(folder.site().string()).serve(request);
+  return files.serve(request);
+}
+
+Response get(const Folder& folder, const std::string& path, Headers headers = {}) {
+  StaticFiles files(folder.site().string());
+  return get(files, path, std::move(headers));
 }
 
 std::string header(const Response& response, std::string_view name) {
@@ -171,6 +176,37 @@ TEST_CASE("a range of a file is served alone, and one beyond its end is refused"
   const Response changed = get(folder, "/a.txt", {{"Range", "bytes=2-4"}, {"If-Range", "\"other\""}});
   CHECK(changed.status == 200);
   CHECK(text_of(changed) == "0123456789");
+}
+
+TEST_CASE("a folder that is built anew is served, and while it is away one line says so", "[http]") {
+  const Folder folder;
+  folder.add("index.html", "first");
+  std::vector<std::string> said;
+  StaticFiles files(folder.site().string(), [&](const std::string& line) { said.push_back(line); });
+  CHECK(text_of(get(files, "/")) == "first");
+  for (const char* next : {"second", "third"}) {
+    fs::remove_all(folder.site());
+    for (int i = 0; i < 2; ++i) CHECK(get(files, "/").status == 404);
+    folder.add("index.html", next);
+    CHECK(get(files, "/nothing").status == 404);
+    CHECK(text_of(get(files, "/")) == next);
+  }
+  const std::string line = "signaling.root: " + folder.site().string() + ": No such file or directory";
+  CHECK(said == std::vector<std::string>{line, line});
+}
+
+TEST_CASE("a link to a folder is served as it is now", "[http]") {
+  const Folder folder;
+  folder.add("1/index.html", "first");
+  folder.add("2/index.html", "second");
+  const fs::path link = folder.site() / "current";
+  fs::create_directory_symlink("1", link);
+  StaticFiles files(link.string());
+  CHECK(text_of(get(files, "/")) == "first");
+  fs::create_directory_symlink("2", folder.site() / "next");
+  fs::rename(folder.site() / "next", link);
+  CHECK(text_of(get(files, "/")) == "second");
+  CHECK(get(files, "/../1/index.html").status == 404);
 }
 
 TEST_CASE("a folder that is not there is refused with a message for the operator", "[http]") {
