@@ -8,15 +8,15 @@
 
 namespace turnpike::daemon {
 
-CertificateFollower::CertificateFollower(boost::asio::io_context& io, Certificates& certificates, Say say,
+CertificateFollower::CertificateFollower(boost::asio::io_context& io, Certificates& certificates, Hooks hooks,
                                          const Periods& periods)
-    : certificates_(certificates), say_(std::move(say)), periods_(periods), timer_(io) {
+    : certificates_(certificates), hooks_(std::move(hooks)), periods_(periods), timer_(io) {
   try {
     watch_.emplace(io, [this] { renew(); });
   } catch (const std::system_error& error) {
-    say_(spdlog::level::warn,
-         std::string("certificate files are not watched, and a renewal is noticed a minute later: ") +
-             error.what());
+    hooks_.say(spdlog::level::warn,
+               std::string("certificate files are not watched, and a renewal is noticed a minute later: ") +
+                   error.what());
   }
   follow();
   wait();
@@ -49,23 +49,25 @@ void CertificateFollower::check() {
 // Returns whether the files have changed and are used now.
 bool CertificateFollower::renew() {
   if (watch_ && watch_->misses_some() && !std::exchange(misses_some_, true)) {
-    say_(spdlog::level::info,
-         "not all folders on the way to the certificate files can be watched: a renewal is noticed within a "
-         "minute");
+    hooks_.say(
+        spdlog::level::info,
+        "not all folders on the way to the certificate files can be watched: a renewal is noticed within a "
+        "minute");
   }
   try {
     auto loaded = certificates_.read_changes();
     fault_.clear();
     if (!loaded) return false;
     certificates_.use(std::move(*loaded));
-    say_(spdlog::level::info, "the certificate files have changed and were read again");
+    hooks_.renewed();
+    hooks_.say(spdlog::level::info, "the certificate files have changed and were read again");
     warn();
     return true;
   } catch (const std::exception& error) {
     if (fault_ == error.what()) return false;
     fault_ = error.what();
-    say_(spdlog::level::err,
-         "the certificate files have changed, and the certificates stay as they were: " + fault_);
+    hooks_.say(spdlog::level::err,
+               "the certificate files have changed, and the certificates stay as they were: " + fault_);
     return false;
   }
 }
@@ -73,7 +75,7 @@ bool CertificateFollower::renew() {
 void CertificateFollower::warn() {
   next_warning_ = std::chrono::steady_clock::now() + periods_.warn;
   for (const std::string& warning : certificates_.warnings(relay::read_clocks().wall))
-    say_(spdlog::level::warn, warning);
+    hooks_.say(spdlog::level::warn, warning);
 }
 
 }  // namespace turnpike::daemon

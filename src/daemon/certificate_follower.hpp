@@ -20,16 +20,19 @@ namespace turnpike::daemon {
 
 class CertificateFollower {
  public:
-  using Say = std::function<void(spdlog::level::level_enum, const std::string& line)>;
+  struct Hooks {
+    std::function<void(spdlog::level::level_enum, const std::string& line)> say;
+    std::function<void()> renewed;  // called when changed files are in use, before a line says so
+  };
   struct Periods {
     std::chrono::milliseconds check = std::chrono::minutes(1);
     std::chrono::milliseconds warn = std::chrono::hours(24);  // of certificates that are not valid today
   };
 
   // Begins to follow the files of `certificates`, which must outlive this object.
-  CertificateFollower(boost::asio::io_context& io, Certificates& certificates, Say say)
-      : CertificateFollower(io, certificates, std::move(say), Periods()) {}
-  CertificateFollower(boost::asio::io_context& io, Certificates& certificates, Say say,
+  CertificateFollower(boost::asio::io_context& io, Certificates& certificates, Hooks hooks)
+      : CertificateFollower(io, certificates, std::move(hooks), Periods()) {}
+  CertificateFollower(boost::asio::io_context& io, Certificates& certificates, Hooks hooks,
                       const Periods& periods);
 
   // Must be called after the certificates were read from other files.
@@ -44,7 +47,7 @@ class CertificateFollower {
   void warn();
 
   Certificates& certificates_;
-  const Say say_;
+  const Hooks hooks_;
   const Periods periods_;
   net::Timer timer_;
   std::optional<FileWatch> watch_;  // empty when the machine has no inotify instance left

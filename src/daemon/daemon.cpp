@@ -241,11 +241,15 @@ void Daemon::follow_addresses() {
   addresses_.warnings().name_closed_networks(settings_.peer_policy());
 }
 
+void Daemon::follow_certificates() {
+  if (threads_.signaling()) threads_.signaling()->set_certificate_name(certificates_.get()->public_name());
+}
+
 bool Daemon::run() {
   signal(SIGPIPE, SIG_IGN);
   reloading_.follow_signals(control_, [this] { return reload(false).report.ok; });
   addresses_.follow(control_, [this] { follow_addresses(); });
-  certificates_.follow(control_);
+  certificates_.follow(control_, [this] { follow_certificates(); });
   stopping_.read_signals();
   {
     const SignalsBlocked blocked;

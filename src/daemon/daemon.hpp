@@ -52,6 +52,7 @@ class Daemon {
   relay::Worker::Shared share_with_workers();
   void open_web_forwarder();
   void follow_addresses();
+  void follow_certificates();
   // Reads the configuration again. With `dry_run`, or when there is an error, nothing is changed.
   Administration::Reloaded reload(bool dry_run);
   // Puts a configuration into use whose relayed addresses are in use already.

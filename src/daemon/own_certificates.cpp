@@ -7,11 +7,13 @@
 
 namespace turnpike::daemon {
 
-void OwnCertificates::follow(boost::asio::io_context& io) {
+void OwnCertificates::follow(boost::asio::io_context& io, std::function<void()> renewed) {
   if (!certificates_) return;
-  follower_.emplace(io, *certificates_, [](spdlog::level::level_enum level, const std::string& line) {
-    spdlog::log(level, line);
-  });
+  follower_.emplace(
+      io, *certificates_,
+      CertificateFollower::Hooks{
+          .say = [](spdlog::level::level_enum level, const std::string& line) { spdlog::log(level, line); },
+          .renewed = std::move(renewed)});
 }
 
 void OwnCertificates::use(Certificates::Loaded loaded) {

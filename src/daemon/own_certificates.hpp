@@ -3,6 +3,7 @@
 #pragma once
 
 #include <boost/asio/io_context.hpp>
+#include <functional>
 #include <memory>
 #include <optional>
 
@@ -23,8 +24,9 @@ class OwnCertificates {
   const net::CurrentTls* tls() const { return certificates_ ? &certificates_->tls() : nullptr; }
   const net::CurrentTls* dtls() const { return certificates_ ? &certificates_->dtls() : nullptr; }
 
-  // Begins to read the certificates again when their files change. `io` must outlive this object.
-  void follow(boost::asio::io_context& io);
+  // Begins to read the certificates again when their files change, and calls `renewed` each time that others
+  // are in use. `io` must outlive this object.
+  void follow(boost::asio::io_context& io, std::function<void()> renewed);
   // Uses certificates that a reload has read from the files of a new configuration. Call it only while this
   // object follows the files, and not when get() is null.
   void use(Certificates::Loaded loaded);

@@ -128,6 +128,11 @@ void SignalingThread::set_addresses(std::map<IpAddress, IpAddress> advertise,
   });
 }
 
+void SignalingThread::set_certificate_name(std::string name) {
+  boost::asio::post(
+      io_, [this, name = std::move(name)]() mutable { site_.set_certificate_name(std::move(name)); });
+}
+
 void SignalingThread::use(const config::Config& config, const std::map<IpAddress, IpAddress>& advertised,
                           const std::optional<IpAddress>& default_address) {
   auto site = with_refusal_log(site_params(config, {}, tls_, advertised, default_address));

@@ -43,6 +43,8 @@ class SignalingThread {
   void start();
   // See IceParams. From any thread.
   void set_addresses(std::map<IpAddress, IpAddress> advertise, const std::optional<IpAddress>& by_default);
+  // See IceParams. From any thread.
+  void set_certificate_name(std::string name);
   // The other nodes of the cluster that take new clients, and how full this node is. From any thread.
   void set_nodes(std::vector<signaling::OtherNode> others, double own_load, std::uint64_t octets_per_second,
                  bool takes_clients);

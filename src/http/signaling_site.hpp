@@ -60,6 +60,8 @@ class SignalingSite {
   void set_addresses(std::map<IpAddress, IpAddress> advertise, const std::optional<IpAddress>& by_default) {
     ice_servers_.set_addresses(std::move(advertise), by_default);
   }
+  // Sets the name of the certificate that clients are shown after this call; see IceParams.
+  void set_certificate_name(std::string name) { ice_servers_.set_certificate_name(std::move(name)); }
   // Changes all parameters but the listeners of ice_servers, the clock, the hash key and the log. Members
   // stay in their rooms. When the preset changes, the sessions of Engine.IO and the course chat end; clients
   // of Socket.IO connect again by themselves. Throws std::runtime_error as the constructor does; nothing has

@@ -2,7 +2,7 @@
 // origins, and clients that are slow, too many or broken.
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
-import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -228,6 +228,21 @@ test('the host in the URLs that clients get', async t => {
   for (const by of [{ 'x-forwarded-for': '198.51.100.1' }, { forwarded: 'for=198.51.100.1' }, { via: '1.1 tunnel' }])
     assert.notEqual(await hostOf([], { host: 'tunnel.example', ...by }, [], wildcard), 'tunnel.example', 'a tunnel does not carry UDP');
   assert.notEqual(await hostOf([], { host: 'a_b.internal' }, [], wildcard), 'a_b.internal', 'no URL takes this');
+});
+
+test('a certificate of another name that comes by its files is the one that clients are told', async t => {
+  const [now, next] = [makeCertificate('old.example.net'), makeCertificate('new.example.net')];
+  const server = await startServer({ signaling: ['access: open', 'credentials_per_second: 0'],
+    more: [`tls: {certificate: ${now.certificate}, private_key: ${now.privateKey}}`] });
+  t.after(server.stop);
+  const hosts = async () => {
+    const [ice, rest] = await Promise.all(['/ice-servers', '/turn?service=turn'].map(path => request(server.url, path)));
+    return [...JSON.parse(ice.body).iceServers[0].urls, ...JSON.parse(rest.body).uris].map(url => url.split(':')[1]);
+  };
+  assert.deepEqual(await hosts(), ['old.example.net', 'old.example.net']);
+  copyFileSync(next.privateKey, now.privateKey);
+  copyFileSync(next.certificate, now.certificate);
+  await within(20_000, 'the new name', (async () => { while ((await hosts()).some(host => host !== 'new.example.net')) continue; })());
 });
 
 test('https with the operator\'s own certificate', async t => {

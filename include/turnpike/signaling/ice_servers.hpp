@@ -63,6 +63,9 @@ class IceServers {
     params_.default_address = by_default;
   }
 
+  // Changes the name of the certificate, because another one is shown now.
+  void set_certificate_name(std::string name) { params_.certificate_name = std::move(name); }
+
   // Returns the host that URLs name for a client: the operator's, else the certificate's, else an advertised
   // address, else the one that the request named, without its port. `requested` is empty when the request
   // came through a proxy. A request to localhost gets the address by which the relay is reached, since

@@ -29,7 +29,9 @@ class FollowedFiles {
     certificates_ = Certificates::load(params, std::make_shared<net::TicketKeys>());
     follower_.emplace(
         io_, *certificates_,
-        [this](spdlog::level::level_enum, const std::string& line) { said_.push_back(line); },
+        CertificateFollower::Hooks{
+            .say = [this](spdlog::level::level_enum, const std::string& line) { said_.push_back(line); },
+            .renewed = [this] { renewed_as_.push_back(name()); }},
         CertificateFollower::Periods{.check = 1ms, .warn = 0ms});
   }
   ~FollowedFiles() {
@@ -46,6 +48,8 @@ class FollowedFiles {
   CertificateFollower& follower() { return *follower_; }
   std::string name() const { return certificates_->public_name(); }
   const std::vector<std::string>& said() const { return said_; }
+  // The name of the certificate in use, each time that others are.
+  const std::vector<std::string>& renewed_as() const { return renewed_as_; }
   // Waits until there are this many lines. Returns whether they have come.
   bool wait_for_lines(std::size_t count) {
     const auto deadline = std::chrono::steady_clock::now() + 10s;
@@ -62,6 +66,7 @@ class FollowedFiles {
   boost::asio::io_context io_;
   std::unique_ptr<Certificates> certificates_;
   std::vector<std::string> said_;
+  std::vector<std::string> renewed_as_;
   std::optional<CertificateFollower> follower_;
 };
 
@@ -96,6 +101,7 @@ TEST_CASE("a renewal that could not be read at first is read later, and one line
   REQUIRE(files.wait_for_lines(2));
   CHECK(files.said().back() == "the certificate files have changed and were read again");
   CHECK(files.name() == "new.example");
+  CHECK(files.renewed_as() == std::vector<std::string>{"new.example"});
 }
 
 TEST_CASE("the warning about an invalid certificate is repeated after some time", "[file_watch]") {
