@@ -14,9 +14,10 @@ struct Params {
   // Secrets for HS256 tokens with the audience "turnpike-admin". Without a secret, /v1/ is only on the unix
   // sockets.
   std::vector<std::string> token_secrets;
-  // The names of this machine, those of signaling: see http::Hosts.
+  // The names by which browsers may ask for it (see http::Hosts): its own ones, and those of signaling.
   std::vector<std::string> hosts;
-  std::string public_host;
+  std::vector<std::string> signaling_hosts;
+  std::string public_host;  // of signaling
 
   bool is_enabled() const { return !unix_sockets.empty() || !listeners.empty(); }
 };

@@ -159,7 +159,7 @@ void complete(Config& config, const Value& document) {
     config.signaling.also_at.push_back(listener.endpoint);
     config.signaling.behind_balancer |= !listener.proxy_protocol.empty();
   }
-  config.admin.hosts = config.signaling.hosts;
+  config.admin.signaling_hosts = config.signaling.hosts;
   config.admin.public_host = config.signaling.public_host;
   config.auth.realm = config.realm;
 }

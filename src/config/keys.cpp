@@ -189,6 +189,7 @@ constexpr Key kKeys[] = {
     {"admin.listen", "[]", [](const Value& v, Config& c) { read_admin_listeners(v, c.admin); }},
     {"admin.token_secrets", "[]",
      [](const Value& v, Config& c) { read_token_secrets(v, c.admin.token_secrets); }},
+    {"admin.hosts", "[]", [](const Value& v, Config& c) { read_hosts(v, c.admin.hosts); }},
 
     {"cluster.redis", "", [](const Value& v, Config& c) { read_redis(v, c.cluster.redis); }},
     {"cluster.secret", "", [](const Value& v, Config& c) { read_cluster_secrets(v, c.cluster.secrets); }},
@@ -408,7 +409,7 @@ void keep_what_needs_restart(Config& next, const Config& now) {
   if (!now.tls.complete()) next.tls = now.tls;
   if (next.signaling.enabled != now.signaling.enabled) {
     next.signaling = now.signaling;
-    next.admin.hosts = now.admin.hosts;
+    next.admin.signaling_hosts = now.admin.signaling_hosts;
     next.admin.public_host = now.admin.public_host;
   }
   next.signaling.listen = now.signaling.listen;

@@ -65,6 +65,7 @@ http::Params Administration::http_params(const admin::Params& params) {
   // requests.
   out.open = true;
   out.hosts = params.hosts;
+  out.hosts.insert(out.hosts.end(), params.signaling_hosts.begin(), params.signaling_hosts.end());
   out.hosts_key = "admin.hosts";
   out.public_host = params.public_host;
   out.limits.connections = kMaxConnections;

@@ -150,6 +150,21 @@ test('invalid input gets a clear error on each interface and does no harm', asyn
   assert.equal((await server.ask('/v1/loglevel', { method: 'POST', body: '{"level":"debug"}' })).status, 200);
 });
 
+test('browsers may ask by the names of the admin listener and by those of signaling', async t => {
+  const server = await startAdmin({ more: ['hosts: [status.example.org]'], signaling: ['hosts: ["*.calls.example"]'] });
+  t.after(server.stop);
+  const by = host => request(server.admin, '/', { headers: { host } });
+  for (const host of ['localhost', 'status.example.org', 'a.calls.example']) assert.equal((await by(host)).status, 200, host);
+  const refused = await by('evil.example');
+  assert.equal(refused.status, 403);
+  const [key] = refused.body.toString().match(/\w+\.\w+(?= lists)/);
+  const file = readFileSync(server.file, 'utf8');
+  writeFileSync(server.file, file.replace('hosts: [status.example.org]', `${key.replace('admin.', '')}: [evil.example]`));
+  assert.equal((await server.ask('/v1/reload', { method: 'POST' })).status, 200, 'the key that it names is one');
+  assert.equal((await by('evil.example')).status, 200);
+  assert.equal((await by('status.example.org')).status, 403);
+});
+
 test('unknown paths under /v1/ get an error in JSON, if the client is authorized', async t => {
   const server = await startAdmin();
   t.after(server.stop);

@@ -1,6 +1,7 @@
 // What a reload reports as changed.
 #include <catch2/catch.hpp>
 #include <string>
+#include <vector>
 
 #include "config/config.hpp"
 
@@ -44,6 +45,19 @@ TEST_CASE("a section that the daemon has from its start or not at all needs a re
   REQUIRE(next.tls.complete());
   keep_what_needs_restart(next, config_of(""));
   CHECK_FALSE(next.tls.complete());
+}
+
+TEST_CASE("the admin listener has names of its own, and those that signaling has until a restart",
+          "[config]") {
+  using Names = std::vector<std::string>;
+  const Config now = config_of("signaling: {hosts: [a.example]}\nadmin: {hosts: [b.example]}");
+  CHECK(now.admin.hosts == Names{"b.example"});
+  CHECK(now.admin.signaling_hosts == Names{"a.example"});
+  Config next = config_of("admin: {hosts: [c.example]}");
+  CHECK(next.admin.signaling_hosts.empty());
+  keep_what_needs_restart(next, now);
+  CHECK(next.admin.hosts == Names{"c.example"});
+  CHECK(next.admin.signaling_hosts == Names{"a.example"});
 }
 
 TEST_CASE("a page behind a balancer stays behind it until a restart", "[config]") {

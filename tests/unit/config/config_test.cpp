@@ -165,6 +165,7 @@ std::map<std::string_view, std::string> other_values() {
       {"signaling.rooms_per_address", "7"},
       {"admin.listen", "[http://127.0.0.1:9642]"},
       {"admin.token_secrets", "[0123456789abcdeY]"},
+      {"admin.hosts", "[status.example.org]"},
       {"cluster.redis", "redis://10.0.0.2"},
       {"cluster.secret", "0123456789abcdeZ"},
       {"cluster.node", "b.example.org"},

@@ -172,6 +172,7 @@ inline std::string describe(const Config& c) {
   describe(out, "admin unix", c.admin.unix_sockets);
   describe(out, "admin", c.admin.listeners);
   describe(out, "admin token_secret", c.admin.token_secrets);
+  describe(out, "admin host", c.admin.hosts);
   if (c.cluster.is_enabled()) describe(out, c.cluster);
   out << "shutdown drain_ms=" << c.shutdown.drain.count() << " deadline_ms=" << c.shutdown.deadline.count()
       << '\n';
