@@ -18,7 +18,8 @@ signaling::SocketIo::Settings socket_io_settings(const SignalingSite::Params& pa
           .preset = params.preset,
           .connect_timeout = params.connect_timeout,
           .recovery = params.recovery,
-          .list_rooms = params.list_rooms};
+          .list_rooms = params.list_rooms,
+          .max_payload = params.engine_io.max_payload};
 }
 
 }  // namespace

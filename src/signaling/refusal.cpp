@@ -28,6 +28,7 @@ Words words_of(Refusal refusal) {
     case Refusal::no_such_peer: return {"no-such-peer", "No member of the room has this id."};
     case Refusal::too_large:
       return {"too-large", "This message is too long for the other servers of the cluster."};
+    case Refusal::too_much_attached: return {"message", "The attachments of this event are too long."};
     case Refusal::token_required: return {"token-required", "This server requires a token."};
     case Refusal::token_invalid: return {"token-invalid", "The token is not valid here."};
     case Refusal::token_expired: return {"token-expired", "The token has expired."};
@@ -50,6 +51,7 @@ std::string_view key_of(Refusal refusal) {
   switch (refusal) {
     case Refusal::room_full: return "signaling.members_per_room";
     case Refusal::too_many_rooms: return "signaling.rooms_per_address";
+    case Refusal::too_much_attached: return "signaling.max_payload";
     case Refusal::token_required: return "signaling.access";
     case Refusal::token_invalid:
     case Refusal::token_expired:

@@ -18,6 +18,8 @@ namespace json = boost::json;
 // The limits of the events that are kept because they may have to be sent again.
 constexpr std::size_t kMaxSent = 1000;
 constexpr std::size_t kMaxSentBytes = 256 << 10;
+// The attachments of one event may always have this many octets together.
+constexpr std::size_t kMinAttached = 2560 << 10;
 
 // Parses a part of a decoded packet, which is JSON.
 json::value parse(std::string_view text) { return parse_json(text).value_or(nullptr); }
@@ -75,6 +77,7 @@ void SocketIo::on_session(SessionKey session, const EngineIo::Opening& opening, 
   Client& client = clients_[session];
   client.session = session;
   client.opening = opening;
+  client.most_attached = std::max(kMinAttached, settings_.max_payload);
   deadlines_.set(session, client.deadline, now.steady + settings_.connect_timeout);
 }
 
@@ -84,11 +87,12 @@ void SocketIo::on_message(SessionKey session, std::string_view data, bool binary
   // this frame is not what has to come next
   if (binary != (client.missing > 0)) return engine_->close(session);
   if (binary) {
-    client.attachments.push_back(std::make_shared<const std::string>(data));
     client.attachment_bytes += data.size();
-    if (client.attachment_bytes > kMaxSentBytes * SocketIoPacket::kMaxAttachments) {
+    if (client.attachment_bytes > client.most_attached) {
+      report_refused(Refusal::too_much_attached, session);
       return engine_->close(session);
     }
+    client.attachments.push_back(std::make_shared<const std::string>(data));
     if (--client.missing > 0) return;
     const std::string text = std::exchange(client.partial, {});
     client.attachment_bytes = 0;

@@ -360,6 +360,20 @@ test('a client that was cut off recovers what it missed', async t => {
   assert.equal(left, false, 'nobody noticed');
 });
 
+test('an attachment may be as long as a message, and is told for the log when it is longer', async t => {
+  const server = await startServer({ signaling: ['preset: echo', 'max_payload: 3000000', 'bytes_per_second_per_address: 0'] });
+  t.after(server.stop);
+  const socket = io(server.url, { transports: transports.websocket, forceNew: true, reconnection: false });
+  t.after(() => socket.close());
+  const back = await socket.timeout(8000).emitWithAck('message-with-ack', Buffer.alloc(3_000_000, 7));
+  assert.deepEqual([back.length, back[0], back.at(-1)], [3_000_000, 7, 7]);
+  const ended = once(socket, 'disconnect');
+  socket.emit('message', Buffer.alloc(2_000_000), Buffer.alloc(2_000_000));
+  await within(8000, 'its end', ended);
+  await server.stop();
+  assert.match(server.log(), /signaling refused message from 127\.0\.0\.1 \(signaling\.max_payload\)/);
+});
+
 test('Socket.IO with tokens', async t => {
   const server = await startServer({ signaling: ['access: token', `token_secrets: [${secret}]`] });
   t.after(server.stop);

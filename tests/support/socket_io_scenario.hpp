@@ -32,7 +32,8 @@ struct SocketIoParts {
                    .settings = {.access = setup.access,
                                 .preset = setup.preset,
                                 .recovery = setup.recovery,
-                                .list_rooms = setup.list_rooms}}),
+                                .list_rooms = setup.list_rooms,
+                                .max_payload = setup.engine.max_payload}}),
         plain({.hub = hub, .ice_servers = ice_servers, .tokens = tokens, .minting = no_limit}) {}
 
   ScriptedRandom random;

@@ -15,14 +15,15 @@ enum class Refusal : std::uint8_t {
   not_joined,      // only a member of a room may do this
   already_joined,  // in a room already
   room_full,
-  too_many_rooms,   // were opened from the address of this member
-  too_many_joined,  // rooms that this member is in
-  bad_room,         // the room name is empty or is not a name; see is_name()
-  bad_name,         // the name of the member is not a name; it may be empty
-  no_name,          // an empty name, although one is required
-  servers_event,    // an event that only the server may send
-  no_such_peer,     // nobody of that id shares a room with the sender
-  too_large,        // the message is too large to be sent to members of other nodes
+  too_many_rooms,     // were opened from the address of this member
+  too_many_joined,    // rooms that this member is in
+  bad_room,           // the room name is empty or is not a name; see is_name()
+  bad_name,           // the name of the member is not a name; it may be empty
+  no_name,            // an empty name, although one is required
+  servers_event,      // an event that only the server may send
+  no_such_peer,       // nobody of that id shares a room with the sender
+  too_large,          // the message is too large to be sent to members of other nodes
+  too_much_attached,  // the attachments of an event are too long; only the log is told
   token_required,
   token_invalid,
   token_expired,

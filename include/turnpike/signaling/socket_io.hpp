@@ -95,6 +95,9 @@ class SocketIo : public EngineIo::Application {
     Duration connect_timeout = std::chrono::seconds(45);
     Duration recovery{};  // 0: off. A recoverable event carries its offset as one more argument.
     bool list_rooms = false;
+    // What new clients are told as EngineIo::Params::max_payload. An event whose attachments have more octets
+    // together ends the session; 2.5 MiB are always accepted.
+    std::size_t max_payload = 0;
   };
   struct Params {
     Hub& hub;
@@ -186,6 +189,7 @@ class SocketIo : public EngineIo::Application {
     std::uint32_t missing = 0;
     Attachments attachments;
     std::size_t attachment_bytes = 0;
+    std::size_t most_attached = 0;  // the limit of attachment_bytes
   };
 
   void handle_packet(Client& client, const SocketIoPacket& packet, Attachments attachments, TimePoint now,

@@ -287,6 +287,7 @@ TEST_CASE("the codes of refusals are the protocol's, and each has a sentence", "
       {Refusal::bad_name, "bad-name"},
       {Refusal::no_such_peer, "no-such-peer"},
       {Refusal::too_large, "too-large"},
+      {Refusal::too_much_attached, "message"},
       {Refusal::token_required, "token-required"},
       {Refusal::token_invalid, "token-invalid"},
       {Refusal::token_expired, "token-expired"},

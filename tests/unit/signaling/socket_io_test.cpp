@@ -161,7 +161,6 @@ TEST_CASE("nothing comes between a packet and its octets", "[signaling]") {
   CHECK(s.frames("carl", "\2", true).count("carl# ") == 1);
 }
 
-// --- Tokens
 TEST_CASE("the octets of a packet that is not whole yet are limited", "[signaling]") {
   SocketIoScenario s(kEcho);
   s.connects("ann");
@@ -172,8 +171,30 @@ TEST_CASE("the octets of a packet that is not whole yet are limited", "[signalin
   s.frames("ann", mebibyte, true).expect_silence();
   s.frames("ann", mebibyte, true).expect_silence();
   CHECK(s.frames("ann", mebibyte, true).count("ann closed") == 1);
+  const std::vector<Refused> refused = s.socket_io.take_refused();
+  REQUIRE(refused.size() == 1);
+  CHECK(code_of(refused[0].why) == "message");
+  CHECK(key_of(refused[0].why) == "signaling.max_payload");
 }
 
+TEST_CASE("attachments may be as long together as one message", "[signaling]") {
+  constexpr std::uint32_t kLongest = 3 << 20;
+  SocketIoScenario s({.preset = Preset::echo, .engine = {.max_payload = kLongest}});
+  s.connects("ann");
+  const std::string event = R"(451-["message",{"_placeholder":true,"num":0}])";
+  s.frames("ann", event);
+  CHECK(s.frames("ann", std::string(kLongest, 'x'), true).count("message-back") == 1);
+  s.step(__LINE__, [&](EngineIo::Output& out) {
+    s.socket_io.set({.preset = Preset::echo, .max_payload = 1}, s.now(), out);
+  });
+  s.frames("ann", event);
+  CHECK(s.frames("ann", std::string(kLongest, 'x'), true).count("message-back") == 1);  // as it was told
+  s.connects("bob");
+  s.frames("bob", event);
+  s.frames("bob", std::string(kLongest, 'x'), true).expect({"bob closed"});
+}
+
+// --- Tokens
 TEST_CASE("a token is asked for, in CONNECT or in the header", "[signaling]") {
   const std::string token = sign_token(R"({"exp":1735693200,"room":"blue"})", "south");
   SocketIoScenario s({.access = Access::token, .token_secrets = {"south"}, .list_rooms = false});
