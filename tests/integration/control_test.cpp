@@ -475,6 +475,10 @@ TEST_CASE("credentials have a name, a time, and the host of the configuration", 
              Catch::StartsWith("0 {") && Catch::Contains("turn:a.example.org:3478"));
   CHECK_THAT(made(secrets + tls, {"ann"}),
              Catch::StartsWith("0 {") && Catch::Contains("turn:cert.example.org:3478"));
+  CHECK_THAT(made(secrets + "relay: {advertise: [198.51.100.7, \"2001:db8::7\"]}\n", {"ann"}),
+             Catch::StartsWith("0 {") && Catch::Contains("turn:198.51.100.7:3478"));
+  CHECK_THAT(made(secrets + "relay: {addresses: [10.0.0.5], advertise: {10.0.0.5: 198.51.100.8}}\n", {"ann"}),
+             Catch::StartsWith("0 {") && Catch::Contains("turn:198.51.100.8:3478"));
   CHECK_THAT(made(secrets, {"ann"}), Catch::StartsWith("0 ") && Catch::Contains("--host") &&
                                          Catch::Contains("turn:turn.example.org:3478"));
   CHECK_THAT(made(secrets, {"ann", "--host", "turn.example.net"}),

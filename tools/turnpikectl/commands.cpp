@@ -149,6 +149,19 @@ std::string find_host(const config::Config& config) {
   }
 }
 
+// Returns the advertised addresses by the local ones. An address that is advertised without a local one
+// stands for all listeners of its family, since only the daemon knows the relayed address that it belongs to.
+std::map<IpAddress, IpAddress> find_advertised(const config::Config& config) {
+  std::map<IpAddress, IpAddress> advertised = config.relay.advertise;
+  for (const IpAddress& address : config.relay.advertise_for_only) {
+    for (const config::Listener& listener : config.listen) {
+      if (listener.endpoint.family() == address.family())
+        advertised.emplace(listener.endpoint.address, address);
+    }
+  }
+  return advertised;
+}
+
 // Prints what is wrong with a configuration. Returns the exit code.
 int report_errors(const config::Errors& errors, bool json) {
   if (!json) {
@@ -428,15 +441,16 @@ int mint_credentials(const CredentialsOptions& options, bool json) {
       params.listeners.push_back({Transport::tls, listener.endpoint});
   }
   params.host = options.host.empty() ? find_host(*config) : options.host;
-  if (params.host.empty()) {
+  if (params.host.empty()) params.advertise = find_advertised(*config);
+  if (params.host.empty() && params.advertise.empty()) {
     params.host = "turn.example.org";
     complain(
         "turnpikectl: the configuration does not say by which name clients find this server, so the URLs "
         "have " +
         params.host + " in its place, or use --host");
   }
-  const std::string host = params.host;
   signaling::IceServers servers(std::move(params));
+  const std::string host = servers.host_for({});
   const auto now = std::chrono::system_clock::now().time_since_epoch();
   const signaling::IceCredentials credentials =
       servers.mint(options.name, WallTime(std::chrono::duration_cast<Duration>(now)));
