@@ -18,14 +18,19 @@ void CourseChatEndpoint::on_open(std::uint64_t number, std::shared_ptr<WebSocket
                                  const Request& request) {
   const auto grant = params_.admit(bearer_token(request));
   if (!grant) return socket->close(signaling::kPolicyViolation, signaling::code_of(grant.error()));
-  clients_[number] = {std::move(socket), request.client, grant->good_until, grant->id, grant->subject};
+  clients_[number] = {std::move(socket), request.client, grant->good_until,
+                      grant->id,         grant->subject, grant->issued};
   chat_.on_open(number, grant->room);
 }
 
+bool CourseChatEndpoint::is_covered(const Client& client, const auth::Revocation& revocation) {
+  if (revocation.kind != auth::Revocation::Kind::subject) return client.token_id == revocation.name;
+  return client.subject == revocation.name && !(client.issued && *client.issued > revocation.since);
+}
+
 void CourseChatEndpoint::close_revoked(const auth::Revocation& revocation) const {
-  const bool by_subject = revocation.kind == auth::Revocation::Kind::subject;
   for (const auto& [number, client] : clients_) {
-    if ((by_subject ? client.subject : client.token_id) == revocation.name)
+    if (is_covered(client, revocation))
       client.socket->close(signaling::kPolicyViolation,
                            signaling::code_of(signaling::Refusal::token_revoked));
   }

@@ -42,6 +42,7 @@ class CourseChatEndpoint : public WebSocketHandler {
     std::optional<WallTime> good_until;  // expiry of the token
     std::string token_id;
     std::string subject;
+    std::optional<WallTime> issued;  // when the token was, if it says so
   };
 
   std::optional<Response> check(const Request& request) override;
@@ -51,7 +52,8 @@ class CourseChatEndpoint : public WebSocketHandler {
   Duration rest_time(std::uint64_t number) override;
   void on_closed(std::uint64_t number, bool clean) override;
 
-  // Closes the connection of a client whose token has expired; returns true when it did.
+  // Whether the client's token is revoked, as signaling::Hub decides it for members.
+  static bool is_covered(const Client& client, const auth::Revocation& revocation);
   // Returns true when the client's token has expired; its WebSocket is closed then.
   bool close_if_expired(const Client& client, TimePoint now) const;
 

@@ -121,16 +121,17 @@ test('all former tokens of a subject and its relay credentials are revoked', asy
   await relays(ann);
   const line = await connect(server.ws);
   await line.request(join({ sub: 'ann', jti: 'x' }));
-  const chat = sub => connect(server.url.replace('http', 'ws'), { headers: headersWith({ sub }) });
-  const [annsChat, bobsChat] = [await chat('ann'), await chat('bob')];
+  const chat = claims => connect(server.url.replace('http', 'ws'), { headers: headersWith(claims) });
+  const [annsChat, bobsChat] = [await chat({ sub: 'ann' }), await chat({ sub: 'bob' })];
+  const newer = await chat({ sub: 'ann', iat: inSeconds(30) }); // with a token of after the revocation
 
   assert.equal((await server.revoke('--subject', 'ann', '--for', '1h')).subject, 'ann');
   assert.equal((await line.hear('error')).code, 'token-revoked');
   await line.ended;
   assert.deepEqual(await within(8000, 'the end of the chat', annsChat.ended), { code: 1008, reason: 'token-revoked' });
   bobsChat.say('still here');
-  assert.equal(await bobsChat.hearText(), 'still here');
-  bobsChat.close();
+  for (const chatting of [bobsChat, newer]) assert.equal(await chatting.hearText(), 'still here');
+  for (const chatting of [bobsChat, newer]) chatting.close();
   await assert.rejects(relays(ann));
   await relays(bob);
   const again = await connect(server.ws);
