@@ -196,7 +196,11 @@ void add_faults_of_use(Draft& draft) {
   Attempts attempts(draft.config.places);
   if (doubts.is_sound("auth") && doubts.is_sound("realm"))
     try_users(draft.config, attempts, draft.config.warnings);
-  if (doubts.is_sound("tls")) try_certificates(draft.config, attempts, draft.config.warnings);
+  if (doubts.is_sound("tls")) {
+    try_certificates(draft.config, attempts, draft.config.warnings);
+  } else {
+    try_other_certificates(draft.config, attempts);
+  }
   for (const Error& error : attempts.errors()) draft.errors.push_back(error);
 }
 

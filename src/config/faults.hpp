@@ -8,6 +8,7 @@
 
 #include "config/config.hpp"
 #include "config/error.hpp"
+#include "net/certificate.hpp"
 
 namespace turnpike::config {
 
@@ -40,6 +41,8 @@ class Attempts {
   void take(Step&& step) {
     try {
       step();
+    } catch (const net::UnusableCertificates& unusable) {
+      for (const std::string& fault : unusable.faults()) add(fault);
     } catch (const std::exception& error) {
       add(error.what());
     }
@@ -58,5 +61,7 @@ class Attempts {
 // try_out.cpp: the steps that find_faults() takes.
 void try_users(const Config& config, Attempts& attempts, std::vector<std::string>& warnings);
 void try_certificates(const Config& config, Attempts& attempts, std::vector<std::string>& warnings);
+// The same where some keys of `tls` have an error, so that they are not in the Config.
+void try_other_certificates(const Config& config, Attempts& attempts);
 
 }  // namespace turnpike::config

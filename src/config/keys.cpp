@@ -322,8 +322,13 @@ void note_places(const YamlNode& section, const std::string& path, Places& place
     const std::string inner = join(path, entry.key.text);
     note_place(entry.value, inner, places);
     if (is_section(inner)) note_places(entry.value, inner, places);
-    for (std::size_t i = 0; i < entry.value.items.size(); ++i)
-      note_place(entry.value.items[i], inner + '[' + std::to_string(i) + ']', places);
+    for (std::size_t i = 0; i < entry.value.items.size(); ++i) {
+      const YamlNode& item = entry.value.items[i];
+      const std::string place = inner + '[' + std::to_string(i) + ']';
+      note_place(item, place, places);
+      for (const YamlEntry& member : item.entries)
+        note_place(member.value, join(place, member.key.text), places);
+    }
   }
 }
 

@@ -48,8 +48,8 @@ void read_pem_source(const Value& value, net::PemSource& out) {
 
 void read_certificates(const Value& value, std::vector<net::CertificateSources>& out) {
   read_list(value, "a list of maps with certificate and private_key", [&](const Value& item) {
+    net::CertificateSources& sources = out.emplace_back();  // for each item, since faults name its number
     if (!item.is_map()) return item.expected("a map with certificate and private_key");
-    net::CertificateSources sources;
     std::size_t known = 0;
     const auto read_into = [&](net::PemSource& source) {
       return [&](const Value& entry) {
@@ -60,7 +60,6 @@ void read_certificates(const Value& value, std::vector<net::CertificateSources>&
     read_map(item, {{"certificate", read_into(sources.certificate)},
                     {"private_key", read_into(sources.private_key)}});
     if (known < 2) item.expected("certificate and private_key");
-    out.push_back(std::move(sources));
   });
 }
 

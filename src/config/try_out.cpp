@@ -107,6 +107,10 @@ void try_certificates(const Config& config, Attempts& attempts, std::vector<std:
   });
 }
 
+void try_other_certificates(const Config& config, Attempts& attempts) {
+  attempts.take([&] { net::load_certificates(config.tls); });
+}
+
 Errors find_faults(const Config& config, std::vector<std::string>& warnings) {
   Attempts attempts(config.places);
   try_users(config, attempts, warnings);

@@ -6,7 +6,6 @@
 
 #include <cstdlib>
 #include <new>
-#include <stdexcept>
 #include <utility>
 
 #include "net/regular_file.hpp"
@@ -79,11 +78,14 @@ int no_passphrase(char*, int, int, void* asked) {
   return -1;
 }
 
+// The key has to be that of the context's certificate, if there is one.
 void use_key(SSL_CTX* context, PemText& pem) {
   bool has_passphrase = false;
   const std::unique_ptr<EVP_PKEY, decltype(&EVP_PKEY_free)> key(
       PEM_read_bio_PrivateKey(pem.bio(), nullptr, no_passphrase, &has_passphrase), EVP_PKEY_free);
-  if (key && SSL_CTX_use_PrivateKey(context, key.get()) == 1 && SSL_CTX_check_private_key(context) == 1)
+  const bool has_certificate = SSL_CTX_get0_certificate(context) != nullptr;
+  if (key && SSL_CTX_use_PrivateKey(context, key.get()) == 1 &&
+      (!has_certificate || SSL_CTX_check_private_key(context) == 1))
     return;
   if (has_passphrase) {
     pem.fail(
@@ -93,6 +95,27 @@ void use_key(SSL_CTX* context, PemText& pem) {
   // For a text that is not a key, OpenSSL's reason is "unsupported" at best, so this says more.
   if (!key) pem.fail("has no private key in PEM");
   pem.fail();
+}
+
+// Gives the text of a source to `use`. Returns whether that went well; a source without a name is none.
+bool read_source(const PemSource& source, const std::string& key, SSL_CTX* context,
+                 void (*use)(SSL_CTX*, PemText&), std::vector<std::string>& faults) {
+  if (source.empty()) return false;
+  ERR_clear_error();
+  try {
+    PemText pem(source, key);
+    use(context, pem);
+    return true;
+  } catch (const std::runtime_error& error) {
+    faults.emplace_back(error.what());
+    return false;
+  }
+}
+
+std::string joined(const std::vector<std::string>& faults) {
+  std::string all;
+  for (const std::string& fault : faults) all.append(all.empty() ? "" : "; ").append(fault);
+  return all;
 }
 
 struct Deleter {
@@ -116,15 +139,22 @@ std::string PemSource::describe() const {
   return kind == Kind::variable ? "environment variable " + name : name;
 }
 
-Certificate::Certificate(const CertificateSources& sources, const std::string& path)
-    : source_(path + ".certificate: " + sources.certificate.describe()),
-      loaded_(SSL_CTX_new(TLS_server_method()), SSL_CTX_free) {
+UnusableCertificates::UnusableCertificates(std::vector<std::string> faults)
+    : std::runtime_error(joined(faults)), faults_(std::move(faults)) {}
+
+Certificate::Certificate(std::string source)
+    : source_(std::move(source)), loaded_(SSL_CTX_new(TLS_server_method()), SSL_CTX_free) {
   if (!loaded_) throw std::bad_alloc();
-  ERR_clear_error();
-  PemText certificate(sources.certificate, path + ".certificate");
-  use_chain(loaded_.get(), certificate);
-  PemText key(sources.private_key, path + ".private_key");
-  use_key(loaded_.get(), key);
+}
+
+std::optional<Certificate> Certificate::load(const CertificateSources& sources, const std::string& path,
+                                             std::vector<std::string>& faults) {
+  Certificate made(path + ".certificate: " + sources.certificate.describe());
+  SSL_CTX* const context = made.loaded_.get();
+  const bool has_chain = read_source(sources.certificate, path + ".certificate", context, use_chain, faults);
+  const bool has_key = read_source(sources.private_key, path + ".private_key", context, use_key, faults);
+  if (!has_chain || !has_key) return std::nullopt;
+  return made;
 }
 
 bool Certificate::is_for(const std::string& name) const {
@@ -180,10 +210,14 @@ bool Certificate::use_for(SSL* session) const {
 
 std::vector<Certificate> load_certificates(const TlsParams& params) {
   std::vector<Certificate> certificates;
-  if (params.CertificateSources::complete()) certificates.emplace_back(params, "tls");
-  for (std::size_t i = 0; i < params.certificates.size(); ++i) {
-    certificates.emplace_back(params.certificates[i], "tls.certificates[" + std::to_string(i) + ']');
-  }
+  std::vector<std::string> faults;
+  const auto load = [&](const CertificateSources& sources, const std::string& path) {
+    if (auto one = Certificate::load(sources, path, faults)) certificates.push_back(std::move(*one));
+  };
+  load(params, "tls");
+  for (std::size_t i = 0; i < params.certificates.size(); ++i)
+    load(params.certificates[i], "tls.certificates[" + std::to_string(i) + ']');
+  if (!faults.empty()) throw UnusableCertificates(std::move(faults));
   return certificates;
 }
 

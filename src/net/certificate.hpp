@@ -5,6 +5,8 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -43,12 +45,26 @@ struct TlsParams : CertificateSources {
   bool complete() const { return CertificateSources::complete() || !certificates.empty(); }
 };
 
+// Why certificates cannot be used: all that is wrong with them, in messages for the operator. Each message
+// begins with a key of the configuration and names the source.
+class UnusableCertificates : public std::runtime_error {
+ public:
+  explicit UnusableCertificates(std::vector<std::string> faults);
+
+  const std::vector<std::string>& faults() const { return faults_; }
+
+ private:
+  std::vector<std::string> faults_;
+};
+
 // Immutable, and cheap to copy.
 class Certificate {
  public:
-  // Throws std::runtime_error with a message for the operator. The message names the source and the key
-  // `path` of the configuration. It never asks for a passphrase.
-  Certificate(const CertificateSources& sources, const std::string& path);
+  // Reads both sources, which the key `path` of the configuration has named. Adds what is wrong with them to
+  // `faults`, as of UnusableCertificates, and then returns nothing. Nor is there a certificate when one of
+  // the sources is empty; the other one is read nevertheless. It never asks for a passphrase.
+  static std::optional<Certificate> load(const CertificateSources& sources, const std::string& path,
+                                         std::vector<std::string>& faults);
 
   // Whether the certificate is valid for this name, also by a wildcard (RFC 6125 §6.4).
   bool is_for(const std::string& name) const;
@@ -71,6 +87,7 @@ class Certificate {
   bool use_for(SSL* session) const;
 
  private:
+  explicit Certificate(std::string source);
   X509* leaf() const { return SSL_CTX_get0_certificate(loaded_.get()); }
 
   std::string source_;
@@ -78,7 +95,7 @@ class Certificate {
 };
 
 // Loads all certificates of `params`. The first one is the default for clients that ask for an unknown name
-// or for none. Throws as Certificate does.
+// or for none. Throws UnusableCertificates.
 std::vector<Certificate> load_certificates(const TlsParams& params);
 
 }  // namespace turnpike::net

@@ -217,6 +217,41 @@ TEST_CASE("all faults of a file are said in one run, by line", "[integration]") 
   }
 }
 
+TEST_CASE("all files of tls that cannot be used are said in one run, by line", "[integration]") {
+  const Certificate pem = make_certificate();
+  const TemporaryFile certificate(pem.certificate);
+  const TemporaryFile key(pem.private_key);
+  const TemporaryFile other(make_certificate().private_key);
+  const TemporaryFile nothing("nothing");
+  const std::string of_use = "tls:\n  certificate: " + nothing.path() + "\n  private_key: " + key.path() +
+                             "\n  certificates:\n    - {certificate: " + certificate.path() +
+                             ", private_key: " + other.path() + "}\n    - certificate: " + nothing.path() +
+                             "\n      private_key: " + nothing.path() + '\n';
+  const std::string more =
+      "    - none\n    - {certificate: /no/such, private_key: " + nothing.path() + "}\n  ciphers: ''\n";
+  for (const bool has_more : {false, true}) {
+    const TemporaryFile config(of_use + (has_more ? more : ""));
+    const std::string at = config.path() + ':';
+    const std::vector<std::string> faults{
+        at + "2: tls.certificate: " + nothing.path() + ": has no certificate in PEM\n",
+        at + "5: tls.certificates[0].private_key: " + other.path() + ": key values mismatch\n",
+        at + "6: tls.certificates[1].certificate: " + nothing.path() + ": has no certificate in PEM\n",
+        at + "7: tls.certificates[1].private_key: " + nothing.path() + ": has no private key in PEM\n",
+        at + "9: tls.certificates[3].certificate: file /no/such cannot be read",
+        at + "9: tls.certificates[3].private_key: " + nothing.path() + ": has no private key in PEM\n"};
+    const std::vector<std::string> commands[] = {{daemon_path(), "--config", config.path(), "--check"},
+                                                 {daemon_path(), "--config", config.path()}};
+    for (const std::vector<std::string>& command : commands) {
+      Child child(command);
+      CHECK(child.wait() == 1);
+      const std::string said = child.output();
+      const std::size_t count = has_more ? 6 : 4;
+      for (std::size_t i = 0; i < count; ++i) CHECK_THAT(said, Catch::Contains(faults[i]));
+      CHECK(std::ranges::count(said, '\n') == (has_more ? 8 : 4));
+    }
+  }
+}
+
 TEST_CASE("--check warns of what is allowed and should not be", "[integration]") {
   const DaemonOutcome weak = run("auth: {secrets: [short-one]}\n", {"--check"});
   CHECK(weak.exit_code == 0);

@@ -89,6 +89,23 @@ TEST_CASE("a reload says all faults of its file, and changes nothing", "[integra
   CHECK(server.daemon.stop() == 0);
 }
 
+TEST_CASE("a reload says all files of tls that cannot be used", "[integration][control]") {
+  const CertificateFiles files;
+  const TemporaryFile nothing("nothing");
+  for (const bool has_tls : {true, false}) {
+    Controlled server(has_tls ? files.with({}) : std::vector<std::string>(), kStart);
+    const std::string at = server.daemon.config_file() + ':';
+    server.write_config(kStart + "tls:\n  certificates:\n    - {certificate: " + nothing.path() +
+                        ", private_key: " + files.private_key.path() + "}\n    - certificate: " +
+                        files.certificate.path() + "\n      private_key: " + nothing.path() + '\n');
+    const CommandOutcome refused = server.control({"reload"});
+    CHECK(refused.code == 1);
+    CHECK_THAT(refused.text, Catch::Contains(at + "6: tls.certificates[0].certificate: " + nothing.path()));
+    CHECK_THAT(refused.text, Catch::Contains(at + "8: tls.certificates[1].private_key: " + nothing.path()));
+    CHECK(server.daemon.stop() == 0);
+  }
+}
+
 TEST_CASE("a reload does not begin to signal, and says that this needs a restart", "[integration][control]") {
   Controlled server({}, kStart);
   server.write_config(kStart + "signaling: {access: open}\n");

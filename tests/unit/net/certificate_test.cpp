@@ -50,7 +50,7 @@ std::string problem(const std::string& certificate, const std::string& private_k
   const File chain(certificate);
   const File key(private_key);
   try {
-    const Certificate loaded({{chain.path()}, {key.path()}}, "tls");
+    load_certificates({{{chain.path()}, {key.path()}}, {}});
     return {};
   } catch (const std::runtime_error& error) {
     std::string text = error.what();
@@ -60,8 +60,9 @@ std::string problem(const std::string& certificate, const std::string& private_k
 }
 
 TEST_CASE("an error for a missing file names the file and the reason", "[net]") {
-  CHECK_THROWS_WITH(Certificate({{"/no/such.pem"}, {"/no/such.key"}}, "tls"),
-                    "tls.certificate: /no/such.pem cannot be read: No such file or directory");
+  CHECK_THROWS_WITH(load_certificates({{{"/no/such.pem"}, {"/no/such.key"}}, {}}),
+                    "tls.certificate: /no/such.pem cannot be read: No such file or directory; "
+                    "tls.private_key: /no/such.key cannot be read: No such file or directory");
 }
 
 TEST_CASE("a private key with a passphrase is an error that says so", "[net]") {
@@ -89,7 +90,7 @@ TEST_CASE("a server is called by the first name of its certificate that is neith
     const test::Certificate made = test::make_certificate(names);
     const File chain(made.certificate);
     const File key(made.private_key);
-    return Certificate({{chain.path()}, {key.path()}}, "tls").public_name();
+    return load_certificates({{{chain.path()}, {key.path()}}, {}}).front().public_name();
   };
   CHECK(name_in("DNS:localhost,DNS:*.example.org,IP:192.0.2.1,DNS:turn.example.org,DNS:example.org") ==
         "turn.example.org");

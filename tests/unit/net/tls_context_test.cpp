@@ -149,6 +149,38 @@ TEST_CASE("a list of certificates alone is enough", "[tls]") {
                         ": key values mismatch");
 }
 
+TEST_CASE("all that is wrong with certificates is named at once", "[tls]") {
+  const PemFolder files;
+  const CertificateSources good = files.make("good", "DNS:good.example");
+  const CertificateSources other = files.make("other", "DNS:other.example");
+  const PemSource none{files.write("none.pem", "nothing")};
+  TlsParams params{{none, none}, {}};
+  params.certificates = {{good.certificate, other.private_key},
+                         good,
+                         {none, good.private_key},
+                         {none, {}},  // a key that has an error in the configuration
+                         {{}, none}};
+  const auto faults = [&]() -> std::vector<std::string> {
+    try {
+      load_certificates(params);
+    } catch (const UnusableCertificates& unusable) {
+      return unusable.faults();
+    }
+    return {};
+  };
+  const std::string no_certificate = none.name + ": has no certificate in PEM";
+  const std::string no_key = none.name + ": has no private key in PEM";
+  CHECK(faults() ==
+        std::vector{"tls.certificate: " + no_certificate, "tls.private_key: " + no_key,
+                    "tls.certificates[0].private_key: " + other.private_key.name + ": key values mismatch",
+                    "tls.certificates[2].certificate: " + no_certificate,
+                    "tls.certificates[3].certificate: " + no_certificate,
+                    "tls.certificates[4].private_key: " + no_key});
+  params = {{none, good.private_key}, {{good.certificate, none}}};
+  CHECK_THROWS_WITH(load_certificates(params),
+                    "tls.certificate: " + no_certificate + "; tls.certificates[0].private_key: " + no_key);
+}
+
 TEST_CASE("a key with a passphrase is an error, and nobody is asked", "[tls]") {
   const PemFolder files;
   const CertificateSources made = files.make("locked", "DNS:locked.example");
