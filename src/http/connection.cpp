@@ -277,7 +277,7 @@ Awaitable<bool> Server::Connection::Served::serve_request() {
   if (!co_await wait_for_request()) co_return false;
   Parser parser;
   parser.header_limit(kMaxHeader);
-  parser.body_limit(server_.params_.limits.message_bytes);
+  parser.body_limit(boost::none);  // the limit depends on the request
   deadline_.set(server_.params_.deadlines.headers);
   auto [error, size] = co_await beast::http::async_read_header(*stream_, buffer_, parser, net::kAsTuple);
   if (error) co_return co_await answer_broken(error, parser);
@@ -304,6 +304,10 @@ Awaitable<bool> Server::Connection::Served::serve_request() {
   Arrival arrival;
   if (!refusal) arrival = server_.router_.arrive(request);
   if (arrival.refusal) co_return co_await answer(parser, request, std::move(*arrival.refusal));
+  const std::uint64_t max_body = std::max(server_.params_.limits.message_bytes, arrival.max_body);
+  parser.body_limit(max_body);
+  if (parser.content_length().value_or(0) > max_body)
+    co_return co_await answer_broken(beast::http::error::body_limit, parser);
   // A body takes memory and time, so the client must have a place in the count before.
   if (!parser.is_done() && !co_await receive_body(parser)) co_return false;
   request.body = parser.get().body();
@@ -533,7 +537,8 @@ Awaitable<bool> Server::Connection::Served::write_file(const FileBody& file) {
 Awaitable<void> Server::Connection::Served::upgrade(const Parser& parser, const Request& request,
                                                     WebSocketHandler& handler) {
   deadline_.clear();  // a WebSocket has its own deadlines
-  web_socket_ = OpenWebSocket::make(std::move(stream_), std::move(buffer_), server_.params_);
+  web_socket_ = OpenWebSocket::make(std::move(stream_), std::move(buffer_), server_.params_,
+                                    handler.max_message(request));
   const std::string& date = server_.date_.now();
   // The result is not awaited inside the condition: GCC 12 would then put a temporary at the beginning of the
   // coroutine's frame, where other code expects the function that resumes it.

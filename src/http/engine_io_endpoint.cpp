@@ -74,8 +74,11 @@ Arrival EngineIoEndpoint::arrive(const Request& request) {
   if (request.method != "POST" || !sid || !params_.origins.allows(request) || find_fault(request, "polling"))
     return {};
   const signaling::RequestId number = ++last_request_;
-  if (params_.engine.begin_post(*sid, number, params_.clock(), output_))
-    return {.refusal = {}, .until_answered = std::make_shared<BegunPost>(params_.engine, *sid, number)};
+  if (params_.engine.begin_post(*sid, number, params_.clock(), output_)) {
+    return {.refusal = {},
+            .until_answered = std::make_shared<BegunPost>(params_.engine, *sid, number),
+            .max_body = params_.engine.max_payload(*sid)};
+  }
   params_.changed();
   return {.refusal = answer(request, 400, to_json(EngineIoError::bad_request)), .until_answered = {}};
 }
@@ -189,6 +192,12 @@ std::optional<Response> EngineIoEndpoint::check(const Request& request) {
     return answer(request, 429, signaling::EngineIo::too_many_sessions());
   }
   return std::nullopt;
+}
+
+// A session may have begun before a reload that has lowered the limit.
+std::uint32_t EngineIoEndpoint::max_message(const Request& request) {
+  const std::optional<std::string> sid = session_of(request);
+  return sid ? params_.engine.max_payload(*sid) : 0;
 }
 
 void EngineIoEndpoint::on_open(std::uint64_t number, std::shared_ptr<WebSocket> socket,

@@ -49,6 +49,7 @@ class EngineIoEndpoint : private WebSocketHandler {
 
   Response forbid_origin(const Request& request) override;
   std::optional<Response> check(const Request& request) override;
+  std::uint32_t max_message(const Request& request) override;
   void on_open(std::uint64_t number, std::shared_ptr<WebSocket> socket, const Request& request) override;
   void on_message(std::uint64_t number, std::string_view message, bool binary) override;
   void on_control(std::uint64_t number, std::size_t size) override;

@@ -1,5 +1,6 @@
 #include "http/open_web_socket.hpp"
 
+#include <algorithm>
 #include <boost/asio/post.hpp>
 #include <boost/beast/core/buffered_read_stream.hpp>
 #include <boost/beast/http/rfc7230.hpp>
@@ -71,7 +72,8 @@ class ReadAhead : public beast::buffered_read_stream<Stream&, beast::flat_buffer
 
 class Implementation final : public OpenWebSocket, public std::enable_shared_from_this<Implementation> {
  public:
-  Implementation(std::unique_ptr<Stream> stream, beast::flat_buffer early, const Params& params)
+  Implementation(std::unique_ptr<Stream> stream, beast::flat_buffer early, const Params& params,
+                 std::uint32_t max_message)
       : stream_(std::move(stream)),
         socket_(*stream_),
         rest_(stream_->get_executor()),
@@ -85,7 +87,7 @@ class Implementation final : public OpenWebSocket, public std::enable_shared_fro
     timeout.idle_timeout = params.deadlines.silence;
     timeout.keep_alive_pings = true;
     socket_.set_option(timeout);
-    socket_.read_message_max(params.limits.message_bytes);
+    socket_.read_message_max(std::max(params.limits.message_bytes, max_message));
   }
 
   Awaitable<bool> accept(const beast::http::request<beast::http::string_body>& upgrade,
@@ -314,8 +316,8 @@ class Implementation final : public OpenWebSocket, public std::enable_shared_fro
 }  // namespace
 
 std::shared_ptr<OpenWebSocket> OpenWebSocket::make(std::unique_ptr<Stream> stream, beast::flat_buffer early,
-                                                   const Params& params) {
-  return std::make_shared<Implementation>(std::move(stream), std::move(early), params);
+                                                   const Params& params, std::uint32_t max_message) {
+  return std::make_shared<Implementation>(std::move(stream), std::move(early), params, max_message);
 }
 
 }  // namespace turnpike::http

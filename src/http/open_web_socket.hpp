@@ -5,6 +5,7 @@
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http/message.hpp>
 #include <boost/beast/http/string_body.hpp>
+#include <cstdint>
 #include <memory>
 
 #include "http/params.hpp"
@@ -16,9 +17,9 @@ namespace turnpike::http {
 class OpenWebSocket : public WebSocket {
  public:
   // `early` has the octets that the client sent after its request. Some clients send frames without waiting
-  // for the answer.
+  // for the answer. See WebSocketHandler for `max_message`.
   static std::shared_ptr<OpenWebSocket> make(std::unique_ptr<Stream> stream, boost::beast::flat_buffer early,
-                                             const Params& params);
+                                             const Params& params, std::uint32_t max_message);
 
   // Answers the upgrade request, with this date. Returns false when that failed.
   virtual Awaitable<bool> accept(const boost::beast::http::request<boost::beast::http::string_body>& upgrade,

@@ -2,6 +2,7 @@
 // of them may be served at some times only.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <initializer_list>
 #include <map>
@@ -23,6 +24,7 @@ Handler at_once(std::function<Response(const Request&)> function);
 struct Arrival {
   std::optional<Response> refusal;       // the answer, if the body is of no interest
   std::shared_ptr<void> until_answered;  // kept until the request is answered or given up
+  std::uint32_t max_body = 0;            // octets, if the body may be longer than Limits::message_bytes
 };
 
 class Router {

@@ -35,6 +35,9 @@ class WebSocketHandler {
   }
   // Called before the upgrade. A returned response refuses the upgrade.
   virtual std::optional<Response> check(const Request&) { return std::nullopt; }
+  // The octets of the longest message, if it may be longer than Limits::message_bytes. Called before the
+  // upgrade.
+  virtual std::uint32_t max_message(const Request&) { return 0; }
   // `number` identifies the socket and is never used again.
   virtual void on_open(std::uint64_t number, std::shared_ptr<WebSocket> socket, const Request& request) = 0;
   virtual void on_message(std::uint64_t number, std::string_view message, bool binary) = 0;

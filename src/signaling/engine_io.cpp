@@ -80,6 +80,7 @@ EngineIo::Session* EngineIo::begin(const Opening& opening, TimePoint now) {
   session.sid = MemberId::random(random_).to_string();
   session.ping_interval = params_.ping_interval;
   session.ping_timeout = params_.ping_timeout;
+  session.max_payload = params_.max_payload;
   session.ping_due = now.steady + session.ping_interval;
   session.upgrade_due = session.fetch_due = SteadyTime::max();
   by_sid_.emplace(session.sid, key);
@@ -88,12 +89,12 @@ EngineIo::Session* EngineIo::begin(const Opening& opening, TimePoint now) {
   return &session;
 }
 
-std::string EngineIo::handshake(const Session& session) const {
+std::string EngineIo::handshake(const Session& session) {
   std::string json = R"({"sid":")" + session.sid + R"(","upgrades":[)";
   if (session.web_socket == 0) json += R"("websocket")";
   json.append(R"(],"pingInterval":)").append(std::to_string(session.ping_interval.count()));
   json.append(R"(,"pingTimeout":)").append(std::to_string(session.ping_timeout.count()));
-  json.append(R"(,"maxPayload":)").append(std::to_string(params_.max_payload)).append("}");
+  json.append(R"(,"maxPayload":)").append(std::to_string(session.max_payload)).append("}");
   return encode_packet(EngineIoType::open, json);
 }
 
@@ -211,6 +212,11 @@ bool EngineIo::is_known(std::string_view sid, TimePoint now) const {
   if (key == by_sid_.end()) return false;
   const Session& session = sessions_.at(key->second);
   return !session.expects_pong || session.ping_due > now.steady;
+}
+
+std::uint32_t EngineIo::max_payload(std::string_view sid) const {
+  const auto key = by_sid_.find(std::string(sid));
+  return key == by_sid_.end() ? 0 : sessions_.at(key->second).max_payload;
 }
 
 void EngineIo::on_frame(WebSocketId web_socket, std::string_view data, bool binary, TimePoint now,

@@ -321,6 +321,35 @@ test('a reload changes the parameters of Socket.IO for sessions that begin after
   assert.equal(post.body.toString(), 'ok');
 });
 
+test('a session keeps the max_payload that its client was told when a reload lowers it', async t => {
+  const server = await startAdmin({ signaling: ['preset: echo', 'max_payload: 100000'] });
+  t.after(server.stop);
+  const path = '/engine.io/?EIO=4&transport=';
+  const open = async () => JSON.parse((await request(server.url, `${path}polling`)).body.toString().slice(1));
+  const post = async (sid, body) => (await request(server.url, `${path}polling&sid=${sid}`, { method: 'POST', body })).status;
+  const before = await open();
+  assert.deepEqual(await reloadSignaling(server, ['preset: echo', 'max_payload: 4096']), ['signaling.max_payload']);
+  const after = await open();
+  assert.deepEqual([before.maxPayload, after.maxPayload], [100_000, 4096]);
+  const long = `4${'x'.repeat(80_000)}`;
+  assert.deepEqual([await post(before.sid, long), await post(after.sid, long)], [200, 413]);
+  assert.equal(await post(before.sid, 'x'.repeat(100_001)), 413);
+  assert.ok((await request(server.url, `${path}polling&sid=${before.sid}`)).body.toString() === long);
+
+  const upgrade = async ({ sid }) => {
+    const wire = await connect(`${server.url.replace('http', 'ws')}${path}websocket&sid=${sid}`);
+    wire.say('2probe');
+    assert.equal(await wire.hearText(), '3probe');
+    wire.say('5');
+    wire.say(long);
+    return wire;
+  };
+  const wire = await upgrade(before);
+  assert.ok(await wire.hearText() === long);
+  wire.close();
+  assert.equal((await within(5_000, 'the end of the other', (await upgrade(after)).ended)).code, 1009);
+});
+
 test('a reload changes the preset: former services end, and new ones are served', async t => {
   const server = await startAdmin();
   t.after(server.stop);

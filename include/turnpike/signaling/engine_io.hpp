@@ -101,8 +101,8 @@ class EngineIo {
     virtual void on_session_closed(SessionKey session, bool clean, TimePoint now, Output& out) = 0;
   };
 
-  // Changes the parameters. An existing session keeps the ping interval and the ping timeout that its client
-  // was told.
+  // Changes the parameters. An existing session keeps the ping interval, the ping timeout and the max_payload
+  // that its client was told.
   void set_params(const Params& params);
 
   // All references must outlive this object.
@@ -142,6 +142,8 @@ class EngineIo {
 
   // Whether a session with this id exists and has not expired.
   bool is_known(std::string_view sid, TimePoint now) const;
+  // The bytes that the client of this session was told it may send at once; 0 when there is no such session.
+  std::uint32_t max_payload(std::string_view sid) const;
   // is_full() says whether the address has reached its limit of sessions. too_many_sessions() is the body of
   // the answer for that case, whose status is 429.
   bool is_full(const IpAddress& address) const { return sessions_from_.is_full(address); }
@@ -173,6 +175,7 @@ class EngineIo {
     bool base64 = false;         // no binary frames, see Opening
     Duration ping_interval{};
     Duration ping_timeout{};
+    std::uint32_t max_payload = 0;
     RequestId waiting_get = 0;
     RequestId answered_get = 0;  // the latest; its answer may still be in the Output, at `answer`
     std::size_t answer = 0;
@@ -188,7 +191,7 @@ class EngineIo {
 
   // Returns null when the address has reached its limit of sessions.
   Session* begin(const Opening& opening, TimePoint now);
-  std::string handshake(const Session& session) const;
+  static std::string handshake(const Session& session);
   Session* find(std::string_view sid, TimePoint now, Output& out);
   Session* find(SessionKey key);
   void handle_packet(Session& session, const EngineIoPacket& packet, TimePoint now, Output& out);
