@@ -220,6 +220,15 @@ void EngineIoEndpoint::on_message(std::uint64_t number, std::string_view message
   params_.pace.charge(address, cost_of_message(message.size()) + params_.changed(), now.steady);
 }
 
+void EngineIoEndpoint::on_sent(std::uint64_t number) {
+  const auto client = clients_.find(number);
+  if (client == clients_.end()) return;
+  const TimePoint now = params_.clock();
+  params_.engine.on_sent(number, now, output_);
+  const IpAddress address = client->second.address;
+  params_.pace.charge(address, params_.changed(), now.steady);
+}
+
 void EngineIoEndpoint::on_control(std::uint64_t number, std::size_t size) {
   params_.pace.charge(clients_.at(number).address, cost_of_control(size), params_.clock().steady);
 }
@@ -250,6 +259,10 @@ std::uint64_t EngineIoEndpoint::flush() {
     if (client == clients_.end()) continue;
     sent += cost_of_message(frame.data->size());
     client->second.socket->send(frame.data, frame.binary);
+  }
+  for (const signaling::WebSocketId web_socket : output_.asks_when_sent) {
+    const auto open = clients_.find(web_socket);
+    if (open != clients_.end()) open->second.socket->when_sent([this, web_socket] { on_sent(web_socket); });
   }
   const std::uint16_t code = stopping_ ? signaling::kGoingAway : signaling::kNormalClosure;
   const std::string_view reason = stopping_ ? signaling::kRestarting : std::string_view{};

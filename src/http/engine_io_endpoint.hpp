@@ -61,6 +61,7 @@ class EngineIoEndpoint : private WebSocketHandler {
     IpAddress address;
   };
 
+  void on_sent(std::uint64_t number);
   Arrival arrive(const Request& request);
   Awaitable<Response> serve(const Request& request);
   Awaitable<bool> wait_to_post(const Request& request);

@@ -150,6 +150,12 @@ class Implementation final : public OpenWebSocket, public std::enable_shared_fro
     write_soon();
   }
 
+  void when_sent(std::function<void()> then) override {
+    if (!open_ || closing_) return;
+    sent_ = std::move(then);
+    write_soon();
+  }
+
   void close(std::uint16_t code, std::string_view reason) override {
     if (begin_to_close(code, reason)) write_soon();
   }
@@ -250,7 +256,7 @@ class Implementation final : public OpenWebSocket, public std::enable_shared_fro
     });
   }
 
-  // Writes the waiting messages, and then the Close frame.
+  // Writes the waiting messages, and then the Close frame, if there is one.
   void write() {
     writing_ = false;
     if (!open_) return;
@@ -263,6 +269,8 @@ class Implementation final : public OpenWebSocket, public std::enable_shared_fro
     } else if (closing_ && !closes_after_next_) {
       writing_ = true;
       socket_.async_close(*closing_, [self = shared_from_this()](const Error&) {});
+    } else if (!closing_ && sent_) {
+      std::exchange(sent_, nullptr)();
     }
   }
 
@@ -302,6 +310,7 @@ class Implementation final : public OpenWebSocket, public std::enable_shared_fro
   std::size_t most_waiting_;
   std::deque<Message> waiting_;
   std::size_t waiting_bytes_ = 0;
+  std::function<void()> sent_;  // see when_sent()
   std::optional<websocket::close_reason> closing_;
   bool closes_after_next_ = false;  // the Close frame waits for a message of the client
   bool open_ = false;

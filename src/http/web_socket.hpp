@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -17,6 +18,8 @@ class WebSocket {
  public:
   virtual ~WebSocket() = default;
   virtual void send(std::shared_ptr<const std::string> message, bool binary) = 0;
+  // Calls `then` later, when the socket has taken all messages until now. Not when it is closed before.
+  virtual void when_sent(std::function<void()> then) = 0;
   // Closes it after all earlier messages were sent. `code` is a status code of RFC 6455 §7.4.
   virtual void close(std::uint16_t code, std::string_view reason) = 0;
   // The same, but the Close frame is sent only when the client's next message has come. A client that sends

@@ -37,6 +37,7 @@ void EngineIo::Output::clear() {
   frames.clear();
   closes.clear();
   closes_after_next.clear();
+  asks_when_sent.clear();
   crowded.clear();
   slow.clear();
 }
@@ -128,7 +129,7 @@ void EngineIo::get(std::string_view sid, RequestId request, TimePoint now, Outpu
     refuse(request, EngineIoError::bad_request, out);
     return end(*session, EngineIoType::close, false, now, out);
   }
-  if (session->overdue) drop_probe(*session, out);
+  if (session->is_overdue()) drop_probe(*session, out);
   session->waiting_get = request;
   by_get_.emplace(request, session->key);
   if (session->waiting.is_empty() && session->probed)
@@ -195,7 +196,7 @@ void EngineIo::on_aborted(RequestId request, TimePoint now, Output& out) {
 void EngineIo::upgrade(std::string_view sid, WebSocketId web_socket, bool base64, TimePoint now,
                        Output& out) {
   Session* session = find(sid, now, out);
-  if (session && session->overdue) drop_probe(*session, out);
+  if (session && session->is_overdue()) drop_probe(*session, out);
   if (!session || session->web_socket != 0 || session->probing != 0) {
     out.closes.push_back(web_socket);
     return;
@@ -228,7 +229,7 @@ void EngineIo::on_frame(WebSocketId web_socket, std::string_view data, bool bina
       binary ? EngineIoPacket{EngineIoType::message, true, std::string(data)} : decode_packet(data);
   if (web_socket == session.probing) {
     if (!packet || (!session.probed && session.upgrade_due <= now.steady)) return drop_probe(session, out);
-    return handle_probe(session, *packet, out);
+    return handle_probe(session, *packet, now, out);
   }
   const bool late = session.expects_pong && session.ping_due <= now.steady;
   if (!packet || late) return end(session, EngineIoType::close, false, now, out);
@@ -264,7 +265,7 @@ void EngineIo::handle_packet(Session& session, const EngineIoPacket& packet, Tim
   }
 }
 
-void EngineIo::handle_probe(Session& session, const EngineIoPacket& packet, Output& out) {
+void EngineIo::handle_probe(Session& session, const EngineIoPacket& packet, TimePoint now, Output& out) {
   if (packet.type == EngineIoType::ping && packet.data == kProbe) {
     session.probed = true;
     out.frames.push_back({session.probing, share_text(encode_packet(EngineIoType::pong, kProbe)), false});
@@ -276,18 +277,15 @@ void EngineIo::handle_probe(Session& session, const EngineIoPacket& packet, Outp
   if (packet.type != EngineIoType::upgrade) return drop_probe(session, out);
   if (session.waiting_get != 0) send_packet(session, {EngineIoType::noop, false, {}}, out);
   session.web_socket = std::exchange(session.probing, 0);
-  session.probed = session.overdue = false;
+  session.probed = false;
   session.upgrade_due = SteadyTime::max();
-  session.fetch_due = SteadyTime::max();
-  set_deadline(session);
-  for (EngineIoPacket& waited : session.waiting.take_all()) send_packet(session, std::move(waited), out);
+  send_waiting(session, now, out);
 }
 
 // Socket.IO's client never polls again when its probe was answered, and would not notice the end of its
 // WebSocket before it has taken it. If it has gone, the session ends for want of a pong.
 void EngineIo::on_upgrade_due(Session& session, Output& out) {
   if (!session.probed) return drop_probe(session, out);
-  session.overdue = true;
   session.upgrade_due = SteadyTime::max();
   set_deadline(session);
 }
@@ -298,7 +296,7 @@ void EngineIo::drop_probe(Session& session, Output& out) {
     out.closes.push_back(session.probing);
   }
   session.probing = 0;
-  session.probed = session.overdue = false;
+  session.probed = false;
   session.upgrade_due = SteadyTime::max();
   set_deadline(session);
 }
@@ -310,18 +308,20 @@ void EngineIo::send(SessionKey key, std::string_view data, bool binary, Output& 
   }
 }
 
-void EngineIo::send_packet(Session& session, EngineIoPacket packet, Output& out) {
-  if (session.web_socket != 0) {
-    const bool octets = packet.binary && !session.base64;
-    std::string frame;
-    if (octets) {
-      frame = std::move(packet.data);
-    } else {
-      append_to_payload(frame, packet);
-    }
-    out.frames.push_back({session.web_socket, share_text(std::move(frame)), octets});
-    return;
+void EngineIo::send_frame(const Session& session, EngineIoPacket packet, Output& out) {
+  const bool octets = packet.binary && !session.base64;
+  std::string frame;
+  if (octets) {
+    frame = std::move(packet.data);
+  } else {
+    append_to_payload(frame, packet);
   }
+  out.frames.push_back({session.web_socket, share_text(std::move(frame)), octets});
+}
+
+void EngineIo::send_packet(Session& session, EngineIoPacket packet, Output& out) {
+  if (session.web_socket != 0 && session.waiting.is_empty())
+    return send_frame(session, std::move(packet), out);
   if (add_to_answer(session, packet, out)) return;
   session.waiting.push(std::move(packet));
   if (session.waiting_get != 0) return release_get(session, out);
@@ -329,6 +329,24 @@ void EngineIo::send_packet(Session& session, EngineIoPacket packet, Output& out)
   if (!session.waiting.has_excess() || session.fetch_due != SteadyTime::max()) return;
   session.fetch_due = kAtNextCall;  // on_timeout knows the time
   set_deadline(session);
+}
+
+// Sends a WebSocket the next part of what waits.
+void EngineIo::send_waiting(Session& session, TimePoint now, Output& out) {
+  for (EngineIoPacket& packet : session.waiting.take_part()) send_frame(session, std::move(packet), out);
+  session.fetch_due = SteadyTime::max();
+  if (!session.waiting.is_empty()) {
+    session.fetch_due = now.steady + kFetchTime;
+    out.asks_when_sent.push_back(session.web_socket);
+  }
+  set_deadline(session);
+}
+
+void EngineIo::on_sent(WebSocketId web_socket, TimePoint now, Output& out) {
+  const auto key = by_web_socket_.find(web_socket);
+  if (key == by_web_socket_.end()) return;
+  Session& session = *find(key->second);
+  if (web_socket == session.web_socket && !session.closing) send_waiting(session, now, out);
 }
 
 // The session ends at the next deadline, unless the present call ends it.

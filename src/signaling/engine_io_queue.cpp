@@ -1,5 +1,6 @@
 #include "turnpike/signaling/engine_io_queue.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace turnpike::signaling {
@@ -18,23 +19,39 @@ bool EngineIoQueue::is_too_long() const {
 std::string EngineIoQueue::take_payload() {
   std::string payload;
   std::size_t bytes = 0;
-  auto next = packets_.begin();
-  for (; next != packets_.end(); ++next) {
-    if (next != packets_.begin() && bytes + next->data.size() > common_.max_waiting) break;
-    bytes += next->data.size();
-    append_to_payload(payload, *next);
+  std::size_t count = 0;
+  for (; count < packets_.size(); ++count) {
+    const EngineIoPacket& next = packets_[count];
+    if (count > 0 && bytes + next.data.size() > common_.max_waiting) break;
+    bytes += next.data.size();
+    append_to_payload(payload, next);
   }
-  packets_.erase(packets_.begin(), next);
-  bytes_ -= bytes;
-  note_excess();
+  remove(count, bytes);
   return payload;
 }
 
-std::vector<EngineIoPacket> EngineIoQueue::take_all() {
-  std::vector<EngineIoPacket> packets = std::exchange(packets_, {});
-  bytes_ = 0;
+std::vector<EngineIoPacket> EngineIoQueue::take_part() {
+  constexpr std::size_t kOverhead = 2;
+  const std::size_t most = std::min<std::size_t>(packets_.size(), std::max(common_.max_packets / 2, 1U));
+  std::vector<EngineIoPacket> part;
+  std::size_t bytes = 0;
+  while (part.size() < most) {
+    EngineIoPacket& next = packets_[part.size()];
+    const std::size_t counted = bytes + next.data.size() + (part.size() + 1) * kOverhead;
+    if (!part.empty() && counted > common_.max_waiting / 2) break;
+    bytes += next.data.size();
+    part.push_back(std::move(next));
+  }
+  remove(part.size(), bytes);
+  return part;
+}
+
+void EngineIoQueue::clear() { remove(packets_.size(), bytes_); }
+
+void EngineIoQueue::remove(std::size_t count, std::size_t bytes) {
+  packets_.erase(packets_.begin(), packets_.begin() + static_cast<std::ptrdiff_t>(count));
+  bytes_ -= bytes;
   note_excess();
-  return packets;
 }
 
 void EngineIoQueue::note_excess() {

@@ -3,11 +3,11 @@
 // polling, `w` by a WebSocket, `g` sends a GET, `p` posts the rest of the line (`|` means 0x1e), `P` begins
 // another POST and `e` ends the last one that was begun, `r` is a POST that the owner refuses, `a` gives up
 // the waiting GET, `u` opens a WebSocket for an upgrade, `U` one that accepts no binary frames, `f` is a text
-// frame on the client's WebSocket, `F` on the probing one, `b` a binary one, `c` and `C` close these, `j`
-// makes the client a plain member that sends the rest of the line, `k` cuts this member off, `~` with a
-// number lets that many milliseconds pass (`!` does the same, without calling the server), and `x` closes
-// all. In messages, <n> means the id of client n, and <pn> the id to recover it with. A first line `echo` or
-// `recover` selects the server's settings.
+// frame on the client's WebSocket, `F` on the probing one, `b` a binary one, `s` says that what its WebSocket
+// was given is sent, `c` and `C` close these, `j` makes the client a plain member that sends the rest of the
+// line, `k` cuts this member off, `~` with a number lets that many milliseconds pass (`!` does the same,
+// without calling the server), and `x` closes all. In messages, <n> means the id of client n, and <pn> the id
+// to recover it with. A first line `echo` or `recover` selects the server's settings.
 #include <algorithm>
 #include <array>
 #include <charconv>
@@ -140,6 +140,7 @@ class World {
         if (text == "5" && wires_.contains(client.probing)) client.wire = client.probing;
         break;
       case 'b': frame(client.wire, text, true, out); break;
+      case 's': engine_.on_sent(client.wire, now, out); break;
       case 'c': closes(client.wire, text == "1", out); break;
       case 'C': closes(client.probing, false, out); break;
       case 'j':
@@ -252,6 +253,8 @@ class World {
         check(*packet, to->second);
       }
     }
+    for (const WebSocketId asked : out.asks_when_sent)
+      expect(wires_.contains(asked), "nothing is asked of a closed WebSocket");
     for (const auto& closes : {out.closes, out.closes_after_next})
       for (const WebSocketId closed : closes) expect(wires_.erase(closed) == 1, "a WebSocket is closed once");
   }

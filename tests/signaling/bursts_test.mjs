@@ -4,7 +4,8 @@ import { createRequire } from 'node:module';
 import { test } from 'node:test';
 import { makeCertificate } from '../browser/support/certificate.mjs';
 import { within } from '../browser/support/cleanup.mjs';
-import { member } from './support/client.mjs';
+import { connect as connectTo, member } from './support/client.mjs';
+import { request } from './support/http.mjs';
 import { startServer } from './support/server.mjs';
 
 const require = createRequire(new URL('../browser/package.json', import.meta.url));
@@ -46,6 +47,24 @@ for (const scheme of ['http', 'https']) {
     assert.equal((await bob.hear('broadcast')).data.length, 30_000);
     assert.doesNotMatch(server.log(), /slow-reader/);
     bob.close();
+  });
+
+  test(`${scheme}: who changes to a WebSocket gets all that has come meanwhile, though less may wait for it`, async t => {
+    const server = await start(scheme, ['preset: echo', 'max_payload: 1000000', 'max_waiting: 3000000']);
+    t.after(server.stop);
+    const path = '/engine.io/?EIO=4&transport=';
+    const { sid } = JSON.parse((await request(server.url, `${path}polling`)).body.toString().slice(1));
+    const texts = Array.from({ length: 20 }, (_, i) => `4${i} ${'x'.repeat(990_000)}`); // more than the kernel holds
+    for (const body of texts)
+      assert.equal((await request(server.url, `${path}polling&sid=${sid}`, { method: 'POST', body })).status, 200);
+    const wire = await connectTo(`${server.url.replace('http', 'ws')}${path}websocket&sid=${sid}`, trusting);
+    wire.say('2probe');
+    assert.equal(await wire.hearText(), '3probe');
+    wire.say('5');
+    wire.say('4and on');
+    for (const text of [...texts, '4and on']) assert.ok(await wire.hearText() === text, text.slice(0, 20));
+    assert.doesNotMatch(server.log(), /slow-reader/);
+    wire.close();
   });
 
   test(`${scheme}: who reads again after a while has missed nothing, and its pings are answered in between`, async t => {

@@ -1,6 +1,7 @@
 // An Engine.IO server and its clients in one test, without sockets and without a real clock. The results of a
 // step are lines: "ann 200 ok" answers a request, "ann: 2" is a text frame, "ann# \1\2" is a binary frame,
-// "ann closed" is the end of a WebSocket. The octet 0x1e is written as |, and a known id as <ann>.
+// "ann says when this is sent" asks for has_sent(), "ann closed" is the end of a WebSocket. The octet 0x1e is
+// written as |, and a known id as <ann>.
 #pragma once
 
 #include <algorithm>
@@ -123,6 +124,10 @@ class EngineIoScenario {
     const std::string text = binary ? std::string(data) : with_ids(std::string(data));
     return step(line, [&](Output& out) { engine_.on_frame(wires_.at(name), text, binary, now(), out); });
   }
+  // What the WebSocket was given is on its way.
+  Lines has_sent(const std::string& name, int line = __builtin_LINE()) {
+    return step(line, [&](Output& out) { engine_.on_sent(wires_.at(name), now(), out); });
+  }
   Lines loses_wire(const std::string& name, bool clean = false, int line = __builtin_LINE()) {
     const signaling::WebSocketId number = wires_.at(name);
     open_.erase(number);
@@ -233,6 +238,10 @@ class EngineIoScenario {
       const std::string& name = wire_names_.at(frame.to);
       if (!frame.binary) hear(name, *frame.data);
       say(name + (frame.binary ? "# " : ": ") + *frame.data);
+    }
+    for (const signaling::WebSocketId wire : out.asks_when_sent) {
+      REQUIRE(open_.contains(wire));
+      say(wire_names_.at(wire) + " says when this is sent");
     }
     for (const signaling::WebSocketId wire : out.closes) close(wire, " closed");
     for (const signaling::WebSocketId wire : out.closes_after_next)

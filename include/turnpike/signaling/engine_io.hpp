@@ -55,7 +55,8 @@ class EngineIo {
 
   // More than max_waiting does not end a session at once (see EngineIoQueue): the client has this time to
   // fetch something, and again after each answer that leaves too much behind. One answer has max_waiting at
-  // most, or one packet.
+  // most, or one packet. A WebSocket that takes the session over meanwhile gets what waits in parts as well,
+  // each when the one before was sent.
   static constexpr Duration kFetchTime = std::chrono::seconds(10);
 
   // What is known of a client when its session begins.
@@ -83,6 +84,8 @@ class EngineIo {
     // The owner closes these when their client's next message has come: a client whose probe was answered
     // says first that it takes the WebSocket, and notices only afterwards that it ends.
     std::vector<WebSocketId> closes_after_next;
+    // The owner calls on_sent() when what was sent to these until now is on its way.
+    std::vector<WebSocketId> asks_when_sent{};
     std::vector<IpAddress> crowded{};  // addresses that have too many sessions to begin another, for the log
     // Addresses of sessions that were ended because their clients read too slowly
     std::vector<IpAddress> slow{};
@@ -138,6 +141,8 @@ class EngineIo {
   // waits for the answers to its last requests; it is closed when the client polls nevertheless.
   void upgrade(std::string_view sid, WebSocketId web_socket, bool base64, TimePoint now, Output& out);
   void on_frame(WebSocketId web_socket, std::string_view data, bool binary, TimePoint now, Output& out);
+  // See Output::asks_when_sent.
+  void on_sent(WebSocketId web_socket, TimePoint now, Output& out);
   void on_web_socket_closed(WebSocketId web_socket, bool clean, TimePoint now, Output& out);
 
   // Whether a session with this id exists and has not expired.
@@ -171,7 +176,6 @@ class EngineIo {
     WebSocketId web_socket = 0;  // 0 while it polls
     WebSocketId probing = 0;     // a WebSocket that wants to take over
     bool probed = false;         // whether its probe was answered
-    bool overdue = false;        // whether the time for the upgrade has passed since
     bool base64 = false;         // no binary frames, see Opening
     Duration ping_interval{};
     Duration ping_timeout{};
@@ -187,6 +191,9 @@ class EngineIo {
     SteadyTime ping_due{};  // the next ping, or the last moment for a pong
     SteadyTime upgrade_due{};
     SteadyTime deadline{};
+
+    // Whether the time for the upgrade has passed since the probe was answered.
+    bool is_overdue() const { return probed && upgrade_due == SteadyTime::max(); }
   };
 
   // Returns null when the address has reached its limit of sessions.
@@ -195,8 +202,10 @@ class EngineIo {
   Session* find(std::string_view sid, TimePoint now, Output& out);
   Session* find(SessionKey key);
   void handle_packet(Session& session, const EngineIoPacket& packet, TimePoint now, Output& out);
-  void handle_probe(Session& session, const EngineIoPacket& packet, Output& out);
+  void handle_probe(Session& session, const EngineIoPacket& packet, TimePoint now, Output& out);
   void send_packet(Session& session, EngineIoPacket packet, Output& out);
+  static void send_frame(const Session& session, EngineIoPacket packet, Output& out);
+  void send_waiting(Session& session, TimePoint now, Output& out);
   void release_get(Session& session, Output& out);
   void check_fetching(Session& session, TimePoint now, Output& out);
   void drop(Session& session, Output& out);

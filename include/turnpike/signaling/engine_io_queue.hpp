@@ -42,10 +42,14 @@ class EngineIoQueue {
   // Takes what has waited longest: one packet, or several with max_waiting bytes at most. Returns it as the
   // payload of an answer.
   std::string take_payload();
-  std::vector<EngineIoPacket> take_all();
-  void clear() { take_all(); }
+  // Takes what has waited longest: one packet, or several that a WebSocket may hold. It may hold max_waiting
+  // and max_packets, and counts more octets for each packet than wait here, twice as many at most.
+  std::vector<EngineIoPacket> take_part();
+  void clear();
 
  private:
+  // Removes the first `count` packets; their data have `bytes`.
+  void remove(std::size_t count, std::size_t bytes);
   void note_excess();
 
   Common& common_;

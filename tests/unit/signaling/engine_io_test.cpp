@@ -809,10 +809,55 @@ TEST_CASE("a client that changes to a WebSocket has fetched what waits", "[signa
   s.polls("ann");
   s.upgrades("ann");
   s.frames("ann", "2probe");
-  for (const char c : {'a', 'b'}) s.sends("ann", repeated(c, 8));
-  s.frames("ann", "5").expect({"ann: 4" + repeated('a', 8), "ann: 4" + repeated('b', 8)});
+  s.sends("ann", repeated('a', 8));
+  s.frames("ann", "5").expect({"ann: 4" + repeated('a', 8)});
   s.advance(11s).expect_silence();
   CHECK(s.slow == 0);
+}
+
+TEST_CASE("a WebSocket that takes over gets what waits in parts that it may hold, and the rest behind them",
+          "[signaling]") {
+  Scenario s({.ping_interval = 10min, .max_waiting = 100});
+  s.polls("ann");
+  s.upgrades("ann");
+  s.frames("ann", "2probe");
+  for (const char c : {'a', 'b', 'c', 'd'}) s.sends("ann", repeated(c, 20));
+  s.sends("ann", repeated('e', 300));
+  const std::string more = "ann says when this is sent";
+  s.frames("ann", "5").expect({"ann: 4" + repeated('a', 20), "ann: 4" + repeated('b', 20), more});
+  s.sends("ann", "f").expect_silence();
+  s.advance(9s).expect_silence();
+  s.has_sent("ann").expect({"ann: 4" + repeated('c', 20), "ann: 4" + repeated('d', 20), more});
+  s.advance(9s).expect_silence();
+  s.has_sent("ann").expect({"ann: 4" + repeated('e', 300), more});
+  SECTION("until nothing waits") {
+    s.has_sent("ann").expect({"ann: 4f"});
+    s.sends("ann", "g").expect({"ann: 4g"});
+    s.advance(1min).expect_silence();
+    CHECK(s.slow == 0);
+  }
+  SECTION("while it sends one in ten seconds") {
+    s.advance(10s).expect({"ann closed", "app: ann lost"});
+    CHECK(s.slow == 1);
+  }
+  SECTION("while not too much waits") {
+    for (int i = 0; i < 8; ++i) s.sends("ann", repeated('x', 100)).expect_silence();
+    s.advance(0s).expect({"ann closed", "app: ann lost"});
+    CHECK(s.slow == 1);
+  }
+  SECTION("while it is there") {
+    s.loses_wire("ann").expect({"app: ann lost"});
+    s.has_sent("ann").expect_silence();
+  }
+}
+
+TEST_CASE("the parts for a WebSocket count empty messages too", "[signaling]") {
+  Scenario s({.max_waiting = 20, .max_packets = 6});
+  s.polls("ann");
+  s.upgrades("ann");
+  for (int i = 0; i < 4; ++i) s.sends("ann", "");
+  s.frames("ann", "5").expect({"ann: 4", "ann: 4", "ann: 4", "ann says when this is sent"});
+  s.has_sent("ann").expect({"ann: 4"});
 }
 
 TEST_CASE("the octets that wait for a client are limited, however soon it fetches them", "[signaling]") {
