@@ -1,7 +1,9 @@
 // Tests what nodes do with a Redis that is of another kind, or has other settings, than the usual one: what they use it
 // for, and what they say of one that they cannot use.
 import assert from 'node:assert/strict';
+import { mkdirSync, rmdirSync } from 'node:fs';
 import net from 'node:net';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { freePort } from '../browser/support/call_page.mjs';
 import { makeCertificate } from '../browser/support/certificate.mjs';
@@ -135,6 +137,44 @@ test('a replica is not used until it is the primary', async t => {
   assert.ok(!node.log().includes('cluster: Redis is there'));
   await redis.command('REPLICAOF', 'NO', 'ONE');
   await saysLater(node, 'cluster: Redis is there');
+});
+
+// From now on Redis cannot save what it has, as with a full disk, and so refuses whatever writes. Resolves to what ends
+// this.
+async function keepFromSaving(redis) {
+  const [, folder] = (await redis.command('CONFIG', 'GET', 'dir')).split('\n');
+  const inTheWay = join(folder, 'dump.rdb');
+  const save = async result => {
+    await redis.command('BGSAVE');
+    await until(`a save to be ${result}`, async () => (await redis.command('INFO', 'persistence')).includes(`rdb_last_bgsave_status:${result}`));
+  };
+  await redis.command('CONFIG', 'SET', 'save', '3600 1');
+  mkdirSync(inTheWay);
+  await save('err');
+  return async () => {
+    rmdirSync(inTheWay);
+    await save('ok');
+  };
+}
+
+test('nodes that start while Redis refuses to write are in the cluster when it does again, and say once why they wait', async t => {
+  const redis = await startRedis();
+  t.after(redis.remove);
+  const b = await startNode(redis, nameB, unlimited);
+  t.after(b.stop);
+  const bob = await member(b.ws, 'blue', 'Bob');
+  const letSave = await keepFromSaving(redis);
+  const a = await startNode(redis, nameA, { ...unlimited, waits: false });
+  t.after(a.stop);
+  const relay = await startRelay(t, redis.url, { name: nameC });
+  for (const node of [a, relay]) await saysLater(node, 'cluster: Redis cannot be reached: MISCONF');
+  const ann = await member(a.ws, 'blue', 'Ann');
+  for (const node of [a, relay]) assert.ok(!node.log().includes('cluster: Redis is there'));
+  await letSave();
+  for (const node of [a, relay]) await saysLater(node, 'cluster: Redis is there');
+  await agree([a, b], 'blue', 'Ann,Bob');
+  for (const node of [a, relay]) assert.equal(node.log().match(/MISCONF/g).length, 1);
+  for (const line of [ann, bob]) line.close();
 });
 
 // A user of Redis's ACL, with these rules besides its password, the keys and the channels of the prefix.
