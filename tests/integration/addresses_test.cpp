@@ -53,7 +53,7 @@ TEST_CASE("a wildcard listener answers from the address that was asked", "[integ
 TEST_CASE("the address that a client came to is part of its 5-tuple", "[integration]") {
   Daemon daemon({"peers.allow=[127.0.0.0/8]"}, kWildcardConfig);
   const std::uint16_t port = daemon.listener(0).port;
-  const Endpoint local = at("127.0.0.1", quiet_port(loopback(Family::ipv4).address));
+  const Endpoint local = quiet_endpoint(loopback(Family::ipv4).address);
   std::optional<RelayClient> first(std::in_place, at("127.0.0.1", port),
                                    client::Params{.credentials = client::Credentials{"alice", "secret"}},
                                    local);

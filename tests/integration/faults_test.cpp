@@ -104,10 +104,7 @@ TEST_CASE("ChannelData that claims more than it brings is dropped", "[integratio
 }
 
 // Returns an address where nobody receives.
-Endpoint closed_port(Family family) {
-  const IpAddress address = loopback(family).address;
-  return {address, quiet_port(address)};
-}
+Endpoint closed_port(Family family) { return quiet_endpoint(loopback(family).address); }
 
 TEST_CASE("a peer that refuses comes back as an ICMP error and disturbs nobody else", "[integration]") {
   Daemon daemon;

@@ -378,7 +378,7 @@ TEST_CASE("when descriptors run out, connections wait and the rest goes on", "[i
 
 TEST_CASE("a TCP port has one daemon, and the next one may start at once", "[integration]") {
   const IpAddress address = loopback(Family::ipv4).address;
-  const Endpoint at{address, quiet_port(address)};
+  const Endpoint at = quiet_endpoint(address);
   const std::string listen = R"(listen=["tcp://)" + at.to_string() + R"("])";
   Daemon first({listen});
   CHECK_THROWS_WITH(Daemon({listen}), Catch::Contains("cannot listen on tcp://" + at.to_string()));

@@ -561,7 +561,7 @@ TEST_CASE("the end of the control connection ends all data connections", "[integ
 TEST_CASE("a peer that refuses causes a 447", "[integration][tcp]") {
   TcpRelayServer server;
   const IpAddress address = loopback(Family::ipv4).address;
-  const Endpoint nobody{address, quiet_port(address)};
+  const Endpoint nobody = quiet_endpoint(address);
   RelayClient control = server.client(Transport::tcp);
   allocate_tcp(control);
   CHECK(control.connect(nobody) == 447);

@@ -251,7 +251,7 @@ TEST_CASE("much goes through, and a side that does not read holds the other up",
 TEST_CASE("where the web server is away, its clients are closed at once, and ours are served",
           "[integration][web]") {
   WebServer web;
-  const Endpoint nobody{web.at.address, quiet_port(web.at.address)};
+  const Endpoint nobody = quiet_endpoint(web.at.address);
   web.at = nobody;
   WebPassingServer server(web);
   RelayClient caller(server.at(), Transport::tls);

@@ -31,4 +31,7 @@ inline std::uint16_t quiet_port(const IpAddress& address, int how_many = 1) {
   }
 }
 
+// The address with one such port.
+inline Endpoint quiet_endpoint(const IpAddress& address) { return {address, quiet_port(address)}; }
+
 }  // namespace turnpike::test
