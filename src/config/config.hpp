@@ -122,7 +122,7 @@ struct Config {
   turn::PeerParams peers;
   turn::Limits limits;
   relay::StreamLimits streams;
-  std::chrono::microseconds batching_delay{150};
+  std::chrono::microseconds batching_delay{175};
   NatDiscoveryParams nat_discovery;
   StunParams stun;
   net::TlsParams tls;

@@ -50,7 +50,7 @@ constexpr Key kKeys[] = {
      [](const Value& v, Config& c) {
        read_size(v, kMinReceiveBuffer, kMaxReceiveBuffer, c.relay.receive_buffer);
      }},
-    {"relay.batching.delay", "150us",
+    {"relay.batching.delay", "175us",
      [](const Value& v, Config& c) { read_batching_delay(v, c.batching_delay); }},
     {"relay.tcp", "false", [](const Value& v, Config& c) { read_flag(v, c.relay.tcp); }},
     {"relay.mobility", "false", [](const Value& v, Config& c) { read_flag(v, c.relay.mobility); }},

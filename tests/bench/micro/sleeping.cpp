@@ -11,22 +11,22 @@
 namespace turnpike::bench {
 namespace {
 
-constexpr std::chrono::microseconds kPause{150};
+constexpr std::chrono::microseconds kPause{175};
 
 std::chrono::nanoseconds steady_now() { return std::chrono::steady_clock::now().time_since_epoch(); }
 
-void clock_nanosleep_150us(benchmark::State& state) {
+void clock_nanosleep_175us(benchmark::State& state) {
   prctl(PR_SET_TIMERSLACK, 1'000UL, 0UL, 0UL, 0UL);  // as a worker
   const timespec pause{0, std::chrono::nanoseconds(kPause).count()};
   for ([[maybe_unused]] auto _ : state) clock_nanosleep(CLOCK_MONOTONIC, 0, &pause, nullptr);
 }
-BENCHMARK(clock_nanosleep_150us);
+BENCHMARK(clock_nanosleep_175us);
 
-void pause_timer_150us(benchmark::State& state) {
+void pause_timer_175us(benchmark::State& state) {
   relay::PauseTimer timer(kPause);
   for ([[maybe_unused]] auto _ : state) timer.wait(steady_now());
 }
-BENCHMARK(pause_timer_150us);
+BENCHMARK(pause_timer_175us);
 
 }  // namespace
 }  // namespace turnpike::bench

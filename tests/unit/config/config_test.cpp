@@ -26,7 +26,7 @@ const char* const kDefaults =
     "listen udp [::]:3478\n"
     "ports 49152-65535\n"
     "relay buffer=1048576 default_family=0 redirect=full\n"
-    "batching_delay_us=150\n"
+    "batching_delay_us=175\n"
     "nonce_lifetime_ms=600000\n"
     "limits allocations=0 per_user=1000 per_address=0 permissions=256 channels=256\n"
     "limits peer_connections=10000 per_user=1000\n"
@@ -285,7 +285,7 @@ ports 1024-2048 tcp mobility
 relay buffer=1048576 default_family=0 redirect=always
 alternate udp 198.51.100.8:3478 ''
 alternate tls [2001:db8::8]:5349 'b.example.org'
-batching_delay_us=150
+batching_delay_us=175
 user alice password secret
 user bob@example.org password 12345
 user carol md5 000102030405060708090a0b0c0d0e0f
