@@ -2,12 +2,13 @@
 // do with interrupts. Going to sleep and waking up costs several times as much as relaying a datagram. When
 // datagrams come often, but one at a time, a short pause lets one wake-up serve several of them.
 //
-// A pause adds latency, and it is a sleep more when nothing comes in it. So there is one only while datagrams
-// come in nearly all of the times in which a pause would wait for them. How many they are does not matter: a
-// burst is served by one wake-up in any case, so many datagrams in rare bursts, as those of a video call, are
-// no reason to pause. There is no pause either when a pass has many datagrams already, with one exception.
-// The datagrams of one flow that wait together pass through the kernel as one run, so when a pass had several
-// datagrams of the same flows, a pause makes these runs longer.
+// A pause adds latency, and when no datagram comes during it, the worker has slept once more for nothing. So
+// there are pauses only while datagrams come in at least three quarters of the times in which a pause would
+// wait for them. How many they are does not matter: a burst is served by one wake-up in any case, so many
+// datagrams in rare bursts, as those of a video call, are no reason to pause. There is no pause either when a
+// pass has many datagrams already, with one exception. The datagrams of one flow that wait together pass
+// through the kernel as one run, so when a pass had several datagrams of the same flows, a pause makes these
+// runs longer.
 #pragma once
 
 #include <chrono>
@@ -15,8 +16,9 @@
 
 namespace turnpike::relay {
 
-// What follows a pass. `short_one` ends at the next point in time of PauseTimer, so that points are a delay
-// apart, however long the passes take. `whole_one` begins now and takes the delay.
+// What follows a pass. The points in time of PauseTimer are a delay apart, however long the passes take.
+// `short_one` ends at the next point, so it takes the delay at most. `whole_one` begins now and takes the
+// whole delay.
 enum class Pause : std::uint8_t { none, short_one, whole_one };
 
 class BatchPacer {
@@ -41,7 +43,7 @@ class BatchPacer {
   // A pass with this many datagrams is followed by no pause, because as many as it could take were waiting.
   static constexpr std::uint64_t kFullBatch = 256;
 
-  // `delay` is the length of a pause; 0 turns them off.
+  // `delay` is the length of the longest pause; 0 turns pauses off.
   explicit BatchPacer(std::chrono::microseconds delay) : delay_(delay) {}
   void set_delay(std::chrono::microseconds delay) { delay_ = delay; }
   std::chrono::microseconds delay() const { return delay_; }

@@ -23,9 +23,8 @@ std::uint64_t count_relayed(const turn::Counters& counters) {
 }  // namespace
 
 void PassPacing::set_delay(std::chrono::microseconds delay) {
-  if (delay == pacer_.delay()) return;
-  pacer_.set_delay(delay);
   timer_.set_period(delay);
+  pacer_.set_delay(timer_.period());
 }
 
 void PassPacing::begin(const turn::Counters& counters) {

@@ -14,7 +14,7 @@ namespace turnpike::relay {
 
 class PassPacing {
  public:
-  explicit PassPacing(std::chrono::microseconds delay) : pacer_(delay), timer_(delay) {}
+  explicit PassPacing(std::chrono::microseconds delay) : timer_(delay), pacer_(timer_.period()) {}
   void set_delay(std::chrono::microseconds delay);
 
   // The counters are those of the worker's server.
@@ -32,8 +32,8 @@ class PassPacing {
  private:
   void sleep(Pause pause, std::chrono::nanoseconds now);
 
-  BatchPacer pacer_;
   PauseTimer timer_;
+  BatchPacer pacer_;
   Histograms histograms_;
   std::chrono::nanoseconds began_{};
   std::uint64_t relayed_before_ = 0;

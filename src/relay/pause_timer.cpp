@@ -1,6 +1,7 @@
 #include "relay/pause_timer.hpp"
 
 #include <sys/timerfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -9,6 +10,12 @@
 
 namespace turnpike::relay {
 namespace {
+
+bool is_too_coarse_for(std::chrono::nanoseconds period) {
+  timespec resolution{};
+  if (clock_getres(CLOCK_MONOTONIC, &resolution) != 0) return false;
+  return std::chrono::seconds(resolution.tv_sec) + std::chrono::nanoseconds(resolution.tv_nsec) > period;
+}
 
 timespec to_timespec(std::chrono::nanoseconds time) {
   const auto seconds = std::chrono::floor<std::chrono::seconds>(time);
@@ -26,7 +33,7 @@ PauseTimer::PauseTimer(std::chrono::microseconds period) {
 }
 
 void PauseTimer::set_period(std::chrono::microseconds period) {
-  period_ = period;
+  period_ = is_too_coarse_for(period) ? std::chrono::microseconds(0) : period;
   Time point = std::chrono::steady_clock::now().time_since_epoch();
   for (Timer& timer : timers_) {
     point += period_;
@@ -39,7 +46,7 @@ void PauseTimer::set_period(std::chrono::microseconds period) {
 
 void PauseTimer::wait(Time now) {
   if (period_.count() == 0) return;
-  while (true) {
+  for (int reads = 0; reads < 3; ++reads) {  // both timers may have expired, and then the third read waits
     Timer& timer = timers_[0].next <= timers_[1].next ? timers_[0] : timers_[1];
     const Time point = timer.next;
     std::uint64_t expirations = 0;  // more than one when points have passed unused
