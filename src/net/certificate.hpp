@@ -60,9 +60,9 @@ class UnusableCertificates : public std::runtime_error {
 // Immutable, and cheap to copy.
 class Certificate {
  public:
-  // Reads both sources, which the key `path` of the configuration has named. Adds what is wrong with them to
-  // `faults`, as of UnusableCertificates, and then returns nothing. Nor is there a certificate when one of
-  // the sources is empty; the other one is read nevertheless. It never asks for a passphrase.
+  // Reads both sources; `path` is the key of the configuration that names them. Adds a message for each fault
+  // to `faults` (see UnusableCertificates). Returns nothing when there was a fault, or when one of the
+  // sources is empty; the other one is read in any case. It never asks for a passphrase.
   static std::optional<Certificate> load(const CertificateSources& sources, const std::string& path,
                                          std::vector<std::string>& faults);
 

@@ -20,6 +20,14 @@ namespace turnpike::net {
 
 inline boost::system::error_code last_error() { return {errno, boost::system::system_category()}; }
 
+// Takes the error that the socket stores for the next call, if there is one.
+inline boost::system::error_code take_stored_error(int fd) {
+  int error = 0;
+  socklen_t size = sizeof error;
+  if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) != 0) error = errno;
+  return {error, boost::system::system_category()};
+}
+
 // The functions below return false, or an Fd that is invalid, when the call fails; errno says why.
 
 inline bool set_option(int fd, int level, int name, int value) {

@@ -86,12 +86,7 @@ Result<Fd> connect_tcp(const Endpoint& from, const Endpoint& to) {
   return fd;
 }
 
-boost::system::error_code connection_error(int fd) {
-  int error = 0;
-  socklen_t size = sizeof error;
-  if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) != 0) error = errno;
-  return {error, boost::system::system_category()};
-}
+boost::system::error_code connection_error(int fd) { return take_stored_error(fd); }
 
 std::optional<ConnectionEnds> connection_ends(int fd) {
   SocketAddress remote;

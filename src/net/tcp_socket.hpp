@@ -53,7 +53,8 @@ bool is_acknowledged(int fd);
 // Resets the connection at once, from any thread. The descriptor stays open, and its owner gets an event.
 void reset_connection(int fd);
 
-// Whether an errno of connect_tcp() means that there is a connection with these addresses still.
+// Whether an errno of connect_tcp() may mean that a connection with these addresses is still there. It is
+// also the error when the machine no longer has the local address.
 bool is_still_there(int error);
 
 // Whether an errno means that this machine has no more descriptors or memory.

@@ -189,10 +189,4 @@ std::optional<SocketError> take_error(int fd) {
   return found;
 }
 
-void drop_stored_error(int fd) {
-  int error = 0;
-  socklen_t size = sizeof error;
-  getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size);
-}
-
 }  // namespace turnpike::net

@@ -65,7 +65,4 @@ struct SocketError {
 // Takes the next entry of the socket's error queue; nothing when the queue is empty.
 std::optional<SocketError> take_error(int fd);
 
-// Drops the error that the socket stores for the next call, beside the queue.
-void drop_stored_error(int fd);
-
 }  // namespace turnpike::net

@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "net/socket_calls.hpp"
 #include "net/udp_socket.hpp"
 
 namespace turnpike::relay {
@@ -62,7 +63,7 @@ bool PeerSender::take_errors(turn::RelayId relay, int fd, TimePoint now, const E
   }
   // The kernel queues an error before it stores it. When the entry was taken in between, the stored error is
   // left, and epoll would report it until the next datagram.
-  if (was_empty) net::drop_stored_error(fd);
+  if (was_empty) net::take_stored_error(fd);
   return was_kept;
 }
 

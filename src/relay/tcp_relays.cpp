@@ -76,11 +76,14 @@ void TcpRelays::try_again(ConnectionId id, TimePoint now) {
     Result<net::Fd> socket = net::connect_tcp(delayed.ends.local, delayed.ends.remote);
     const bool still_there = !socket && net::is_still_there(socket.error().value());
     if (!still_there || !is_patient) {
-      stop_trying(id);
-      return begin(id, std::move(socket));
+      if (!socket && net::is_exhaustion(socket.error().value())) ++counters_.out_of_descriptors;
+      begin(id, std::move(socket));
+      return stop_trying(id);  // not before: when memory runs out, it is tried again
     }
   }
-  retries_.set(id, delayed.next, now.steady + std::max(waited, kFirstPause));
+  Duration pause = std::max(waited, kFirstPause);
+  if (is_patient) pause = std::min(pause, kPatience - waited);
+  retries_.set(id, delayed.next, now.steady + pause);
 }
 
 void TcpRelays::stop_trying(ConnectionId id) {

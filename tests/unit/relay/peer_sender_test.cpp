@@ -85,6 +85,8 @@ TEST_CASE("the errors of a relay socket are taken from it, so that it does not r
     town.sender.take_errors(town.relayed->id(), town.fd(), town.now);
     CHECK(town.unreachable.empty());
   }
+  // The kernel may store an error a moment after its entry was taken. A pass later it is gone.
+  if (!town.is_quiet()) town.sender.take_errors(town.relayed->id(), town.fd(), town.now);
   CHECK(town.is_quiet());
 }
 

@@ -473,7 +473,7 @@ TEST_CASE("a peer that does not close its side can be connected to again after a
   CHECK(town.relays.take_failed().empty());
   town.acknowledge();  // the former connection is still there
   CHECK_FALSE(town.connected);
-  town.wait(499ms);
+  town.wait(1ms);
   const net::Fd again = town.accept(id);
   CHECK(send(town.peer.get(), "x", 1, MSG_NOSIGNAL) == -1);
   while (town.pass() != 0) {
