@@ -10,7 +10,7 @@ namespace turnpike::http {
 
 class EngineEcho : public signaling::EngineIo::Application {
  public:
-  // Call this before the first message. The engine must outlive this object.
+  // Call this before the first message. The engine and this object refer to each other.
   void use(signaling::EngineIo& engine) { engine_ = &engine; }
 
   void on_session(signaling::SessionKey, const signaling::EngineIo::Opening&, TimePoint) override {}

@@ -18,7 +18,8 @@ class WebSocket {
  public:
   virtual ~WebSocket() = default;
   virtual void send(std::shared_ptr<const std::string> message, bool binary) = 0;
-  // Calls `then` later, when the socket has taken all messages until now. Not when it is closed before.
+  // Calls `then` once, later, when no message waits any more. A further call before that replaces it. It is
+  // not called when the WebSocket is closed before.
   virtual void when_sent(std::function<void()> then) = 0;
   // Closes it after all earlier messages were sent. `code` is a status code of RFC 6455 §7.4.
   virtual void close(std::uint16_t code, std::string_view reason) = 0;

@@ -335,10 +335,8 @@ void EngineIo::send_packet(Session& session, EngineIoPacket packet, Output& out)
 void EngineIo::send_waiting(Session& session, TimePoint now, Output& out) {
   for (EngineIoPacket& packet : session.waiting.take_part()) send_frame(session, std::move(packet), out);
   session.fetch_due = SteadyTime::max();
-  if (!session.waiting.is_empty()) {
-    session.fetch_due = now.steady + kFetchTime;
-    out.asks_when_sent.push_back(session.web_socket);
-  }
+  if (!session.waiting.is_empty()) out.asks_when_sent.push_back(session.web_socket);
+  if (session.waiting.has_excess()) session.fetch_due = now.steady + kFetchTime;
   set_deadline(session);
 }
 
@@ -449,9 +447,16 @@ void EngineIo::on_timeout(TimePoint now, Output& out) {
       session.ping_due =
           std::max(session.ping_due + session.ping_timeout, now.steady + session.ping_timeout / 2);
       set_deadline(session);
-      send_packet(session, {EngineIoType::ping, false, {}}, out);
+      send_ping(session, out);
     }
   }
+}
+
+// It passes what waits for a WebSocket: the client has to answer in time, and reads only so fast.
+void EngineIo::send_ping(Session& session, Output& out) {
+  EngineIoPacket ping{EngineIoType::ping, false, {}};
+  if (session.web_socket != 0) return send_frame(session, std::move(ping), out);
+  send_packet(session, std::move(ping), out);
 }
 
 void EngineIo::set_deadline(Session& session) {

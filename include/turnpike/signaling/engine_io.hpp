@@ -206,6 +206,7 @@ class EngineIo {
   void send_packet(Session& session, EngineIoPacket packet, Output& out);
   static void send_frame(const Session& session, EngineIoPacket packet, Output& out);
   void send_waiting(Session& session, TimePoint now, Output& out);
+  void send_ping(Session& session, Output& out);
   void release_get(Session& session, Output& out);
   void check_fetching(Session& session, TimePoint now, Output& out);
   void drop(Session& session, Output& out);

@@ -1,6 +1,6 @@
-// The packets that wait for a client of Engine.IO that polls. A burst may come between two requests of a
-// client that polls as fast as it can, so more may be queued than one answer takes; the excess of all queues
-// is bounded, too.
+// The packets that wait for a client of Engine.IO that polls, or whose WebSocket has just taken over. A burst
+// may come between two requests of a client that polls as fast as it can, so more may be queued than one
+// answer takes; the excess of all queues is bounded, too.
 #pragma once
 
 #include <cstddef>
@@ -36,14 +36,16 @@ class EngineIoQueue {
   bool is_empty() const { return packets_.empty(); }
   // Whether more waits than may in any case.
   bool has_excess() const { return excess_ > 0; }
-  // Whether more waits than may for the shortest time.
+  // Whether the session has to end at once: more waits than kMaxBursts allows, or there is some excess while
+  // all queues have more than kMaxExcess.
   bool is_too_long() const;
 
   // Takes what has waited longest: one packet, or several with max_waiting bytes at most. Returns it as the
   // payload of an answer.
   std::string take_payload();
-  // Takes what has waited longest: one packet, or several that a WebSocket may hold. It may hold max_waiting
-  // and max_packets, and counts more octets for each packet than wait here, twice as many at most.
+  // Takes what has waited longest: one packet, or several that fit into a WebSocket, which may hold
+  // max_waiting and max_packets. The type and base64 count there too: at most twice the data and two octets
+  // of a packet.
   std::vector<EngineIoPacket> take_part();
   void clear();
 

@@ -809,8 +809,8 @@ TEST_CASE("a client that changes to a WebSocket has fetched what waits", "[signa
   s.polls("ann");
   s.upgrades("ann");
   s.frames("ann", "2probe");
-  s.sends("ann", repeated('a', 8));
-  s.frames("ann", "5").expect({"ann: 4" + repeated('a', 8)});
+  s.sends("ann", repeated('a', 16));
+  s.frames("ann", "5").expect({"ann: 4" + repeated('a', 16)});
   s.advance(11s).expect_silence();
   CHECK(s.slow == 0);
 }
@@ -836,8 +836,16 @@ TEST_CASE("a WebSocket that takes over gets what waits in parts that it may hold
     s.advance(1min).expect_silence();
     CHECK(s.slow == 0);
   }
-  SECTION("while it sends one in ten seconds") {
-    s.advance(10s).expect({"ann closed", "app: ann lost"});
+  SECTION("at any time, while no more waits than may") {
+    s.advance(1min).expect_silence();
+    s.has_sent("ann").expect({"ann: 4f"});
+    CHECK(s.slow == 0);
+  }
+  SECTION("while it sends one in ten seconds, when more waits") {
+    for (int i = 0; i < 3; ++i) s.sends("ann", repeated('x', 100)).expect_silence();
+    s.advance(0s).expect_silence();
+    s.advance(9s).expect_silence();
+    s.advance(1s).expect({"ann closed", "app: ann lost"});
     CHECK(s.slow == 1);
   }
   SECTION("while not too much waits") {
@@ -849,6 +857,19 @@ TEST_CASE("a WebSocket that takes over gets what waits in parts that it may hold
     s.loses_wire("ann").expect({"app: ann lost"});
     s.has_sent("ann").expect_silence();
   }
+}
+
+TEST_CASE("a ping passes what waits for a WebSocket that takes over", "[signaling]") {
+  Scenario s({.ping_interval = 5s, .ping_timeout = 5s, .max_waiting = 100});
+  s.polls("ann");
+  s.upgrades("ann");
+  s.frames("ann", "2probe");
+  s.sends("ann", repeated('a', 60));
+  s.sends("ann", repeated('b', 30));
+  s.frames("ann", "5").expect({"ann: 4" + repeated('a', 60), "ann says when this is sent"});
+  s.advance(5s).expect({"ann: 2"});
+  s.frames("ann", "3").expect_silence();
+  s.has_sent("ann").expect({"ann: 4" + repeated('b', 30)});
 }
 
 TEST_CASE("the parts for a WebSocket count empty messages too", "[signaling]") {
