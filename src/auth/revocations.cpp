@@ -19,6 +19,16 @@ bool Revocations::add(const Revocation& revocation, WallTime now) {
   return true;
 }
 
+bool covers(const Revocation& revocation, std::string_view id, std::string_view subject,
+            std::optional<WallTime> issued) {
+  switch (revocation.kind) {
+    case Revocation::Kind::token: return id == revocation.name;
+    case Revocation::Kind::subject:
+      return subject == revocation.name && (!issued || *issued <= revocation.since);
+    default: return false;
+  }
+}
+
 bool Revocations::covers(const Revocation& revocation) const {
   const auto found = of(revocation.kind).find(revocation.name);
   return found != of(revocation.kind).end() && found->second.since >= revocation.since &&

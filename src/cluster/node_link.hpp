@@ -54,7 +54,7 @@ class NodeLink {
   bool is_stopped() const { return stopped_; }
   // Leaves the io_context without work of this object's.
   void end() { commands_.stop(); }
-  // Sends this command, and does the same when Redis has answered it, or after kFarewell.
+  // Sends this command, and calls end() when Redis has answered it, or after kFarewell.
   void end_after(const RedisConnection::Command& last);
 
   // Others send commands with this.

@@ -95,7 +95,8 @@ void NodeRecords::on_records(const Texts& texts, std::uint64_t least) {
     } else {
       const auto verdict = record ? known_.accept(*record, own_.clock()) : KnownNodes::Verdict::old;
       if (record && verdict == KnownNodes::Verdict::old)
-        refuse("an old record of node " + name + " was written again");
+        log_.refuse(ClusterLog::Warning::ignored,
+                    "an old record of node " + name + " was written again: it is ignored");
       // When somebody has overwritten or deleted a record, or Redis has evicted it, its last valid version
       // stays in use; the node will soon write again.
       const bool is_there = verdict == KnownNodes::Verdict::fresh || verdict == KnownNodes::Verdict::old;
@@ -113,7 +114,7 @@ std::optional<NodeRecord> NodeRecords::open(const std::string& name, std::string
   const auto text = seal_.open(key, sealed);
   auto record = text ? parse_node_record(*text) : std::nullopt;
   if (record && record->name == name) return record;
-  refuse("the text at " + key + " is not signed with our secret, or is malformed");
+  log_.refuse(key);
   return std::nullopt;
 }
 
@@ -127,10 +128,6 @@ void NodeRecords::remove_names(const std::vector<std::string>& names) {
   RedisConnection::Command command{"SREM", own_.nodes_key};
   command.insert(command.end(), names.begin(), names.end());
   link_.commands().send(command);
-}
-
-void NodeRecords::refuse(const std::string& what) {
-  log_.refuse(ClusterLog::Warning::ignored, what + ": it is ignored");
 }
 
 void NodeRecords::forget() {

@@ -58,7 +58,6 @@ class NodeRecords {
   std::optional<NodeRecord> open(const std::string& name, std::string_view sealed);
   void add_latest(const std::string& name, std::vector<NodeRecord>& records) const;
   void remove_names(const std::vector<std::string>& names);
-  void refuse(const std::string& what);
 
   const OwnNode& own_;
   Seal& seal_;

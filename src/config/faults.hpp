@@ -61,7 +61,8 @@ class Attempts {
 // try_out.cpp: the steps that find_faults() takes.
 void try_users(const Config& config, Attempts& attempts, std::vector<std::string>& warnings);
 void try_certificates(const Config& config, Attempts& attempts, std::vector<std::string>& warnings);
-// The same where some keys of `tls` have an error, so that they are not in the Config.
+// Only loads the certificates that could be read from the configuration. This is for a configuration where
+// some keys of `tls` have an error, so that they are not in the Config.
 void try_other_certificates(const Config& config, Attempts& attempts);
 
 }  // namespace turnpike::config

@@ -24,8 +24,8 @@ class OwnCertificates {
   const net::CurrentTls* tls() const { return certificates_ ? &certificates_->tls() : nullptr; }
   const net::CurrentTls* dtls() const { return certificates_ ? &certificates_->dtls() : nullptr; }
 
-  // Begins to read the certificates again when their files change, and calls `renewed` each time that others
-  // are in use. `io` must outlive this object.
+  // Begins to read the certificates again when their files change, and calls `renewed` each time that those
+  // of changed files have come into use; use() does not call it. `io` must outlive this object.
   void follow(boost::asio::io_context& io, std::function<void()> renewed);
   // Uses certificates that a reload has read from the files of a new configuration. Call it only while this
   // object follows the files, and not when get() is null.

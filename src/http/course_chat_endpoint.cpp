@@ -23,14 +23,9 @@ void CourseChatEndpoint::on_open(std::uint64_t number, std::shared_ptr<WebSocket
   chat_.on_open(number, grant->room);
 }
 
-bool CourseChatEndpoint::is_covered(const Client& client, const auth::Revocation& revocation) {
-  if (revocation.kind != auth::Revocation::Kind::subject) return client.token_id == revocation.name;
-  return client.subject == revocation.name && !(client.issued && *client.issued > revocation.since);
-}
-
 void CourseChatEndpoint::close_revoked(const auth::Revocation& revocation) const {
   for (const auto& [number, client] : clients_) {
-    if (is_covered(client, revocation))
+    if (auth::covers(revocation, client.token_id, client.subject, client.issued))
       client.socket->close(signaling::kPolicyViolation,
                            signaling::code_of(signaling::Refusal::token_revoked));
   }

@@ -52,8 +52,6 @@ class CourseChatEndpoint : public WebSocketHandler {
   Duration rest_time(std::uint64_t number) override;
   void on_closed(std::uint64_t number, bool clean) override;
 
-  // Whether the client's token is revoked, as signaling::Hub decides it for members.
-  static bool is_covered(const Client& client, const auth::Revocation& revocation);
   // Returns true when the client's token has expired; its WebSocket is closed then.
   bool close_if_expired(const Client& client, TimePoint now) const;
 

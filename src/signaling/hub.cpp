@@ -8,11 +8,6 @@ namespace {
 
 constexpr std::size_t kIdLength = 22;
 
-bool is_covered(const HubMember& member, const auth::Revocation& revocation) {
-  if (revocation.kind != auth::Revocation::Kind::subject) return member.token_id == revocation.name;
-  return member.quota_user == revocation.name && !(member.issued && *member.issued > revocation.since);
-}
-
 EventPtr make_message(Event::Kind kind, const HubMember& from, std::string_view room, MemberMessage message) {
   const auto event = std::make_shared<Event>();
   event->kind = kind;
@@ -123,7 +118,7 @@ Hub::Revoked Hub::remove_holders(const auth::Revocation& revocation, Output& out
   std::vector<HubMember*> removed;
   for (auto& [id, member] : membership_.members()) {
     const bool is_anothers = !member.is_own() && member.node != kNoNode;
-    if (is_anothers || !is_covered(member, revocation)) continue;
+    if (is_anothers || !auth::covers(revocation, member.token_id, member.quota_user, member.issued)) continue;
     if (member.connection != 0) revoked.connections.push_back(member.connection);
     const std::string& user = member.quota_user;
     if (std::ranges::find(revoked.quota_users, user) == revoked.quota_users.end())

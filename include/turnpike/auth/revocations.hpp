@@ -32,6 +32,11 @@ struct Revocation {
   bool operator==(const Revocation&) const = default;
 };
 
+// Whether the revocation covers a token. One of a revoked subject that does not say when it was issued
+// (`iat`) is taken for an old one.
+bool covers(const Revocation& revocation, std::string_view id, std::string_view subject,
+            std::optional<WallTime> issued);
+
 class Revocations {
  public:
   static constexpr std::size_t kMax = 10'000;  // of each kind
