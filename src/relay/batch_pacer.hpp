@@ -48,8 +48,11 @@ class BatchPacer {
   void set_delay(std::chrono::microseconds delay) { delay_ = delay; }
   std::chrono::microseconds delay() const { return delay_; }
 
-  // Takes note of a pass that has ended, and returns what follows it. After a pause, the next pass has to
-  // begin without waiting for anything.
+  // Whether a pause follows the latest pass. The next one then has to begin without waiting for anything, so
+  // that it shows whether datagrams came in the pause.
+  bool has_paused() const { return follows_pause_; }
+
+  // Takes note of a pass that has ended, and returns what follows it.
   Pause decide(const Pass& pass) {
     if (!follows_pause_ && pass.datagrams == 0)
       return Pause::none;  // a timer, or a client's request: it says nothing about datagrams

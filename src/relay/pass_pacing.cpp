@@ -38,8 +38,7 @@ void PassPacing::end(const turn::Counters& counters) {
   histograms_.pass_ns.count(static_cast<std::uint64_t>((now - began_).count()));
   histograms_.pass_datagrams.count(relayed);
   const Pause pause = pacer_.decide({relayed, std::exchange(flows_, 0), began_, now});
-  paused_ = pause != Pause::none;
-  if (!paused_) return;
+  if (pause == Pause::none) return;
   sleep(pause, now);
   histograms_.pause_ns.count(static_cast<std::uint64_t>((monotonic_now() - now).count()));
 }

@@ -23,9 +23,8 @@ class PassPacing {
   void add_flows(std::uint64_t flows) { flows_ += flows; }
   // Ends the pass, and pauses.
   void end(const turn::Counters& counters);
-  // Whether the latest pass ended with a pause. The next one then has to begin without waiting, so that
-  // BatchPacer learns whether datagrams came in the pause.
-  bool has_paused() const { return paused_; }
+  // See BatchPacer.
+  bool has_paused() const { return pacer_.has_paused(); }
 
   const Histograms& histograms() const { return histograms_; }
 
@@ -38,7 +37,6 @@ class PassPacing {
   std::chrono::nanoseconds began_{};
   std::uint64_t relayed_before_ = 0;
   std::uint64_t flows_ = 0;
-  bool paused_ = false;
 };
 
 }  // namespace turnpike::relay

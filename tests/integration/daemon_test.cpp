@@ -192,6 +192,19 @@ TEST_CASE("a fault that only the use of a key shows has its file, line and key a
   }
 }
 
+// What the daemon says of a configuration that it refuses: to --check, and when it is to start.
+std::vector<std::string> refusals_of(const TemporaryFile& config) {
+  std::vector<std::string> said;
+  for (const bool is_check : {true, false}) {
+    std::vector<std::string> command{daemon_path(), "--config", config.path()};
+    if (is_check) command.emplace_back("--check");
+    Child child(command);
+    CHECK(child.wait() == 1);
+    said.push_back(child.output());
+  }
+  return said;
+}
+
 TEST_CASE("all faults of a file are said in one run, by line", "[integration]") {
   const Certificate pem = make_certificate();
   const TemporaryFile certificate(pem.certificate);
@@ -202,12 +215,7 @@ TEST_CASE("all faults of a file are said in one run, by line", "[integration]") 
   for (const std::string more : {"", "limits: {allocations: none}\n"}) {
     const TemporaryFile config(of_use + more);
     const std::string at = config.path() + ':';
-    const std::vector<std::string> commands[] = {{daemon_path(), "--config", config.path(), "--check"},
-                                                 {daemon_path(), "--config", config.path()}};
-    for (const std::vector<std::string>& command : commands) {
-      Child child(command);
-      CHECK(child.wait() == 1);
-      const std::string said = child.output();
+    for (const std::string& said : refusals_of(config)) {
       CHECK_THAT(said, Catch::StartsWith(at + "1: auth.users: "));
       CHECK_THAT(said, Catch::Contains('\n' + at + "4: tls.private_key: " + other.path() +
                                        ": key values mismatch\n"));
@@ -239,12 +247,7 @@ TEST_CASE("all files of tls that cannot be used are said in one run, by line", "
         at + "7: tls.certificates[1].private_key: " + nothing.path() + ": has no private key in PEM\n",
         at + "9: tls.certificates[3].certificate: file /no/such cannot be read",
         at + "9: tls.certificates[3].private_key: " + nothing.path() + ": has no private key in PEM\n"};
-    const std::vector<std::string> commands[] = {{daemon_path(), "--config", config.path(), "--check"},
-                                                 {daemon_path(), "--config", config.path()}};
-    for (const std::vector<std::string>& command : commands) {
-      Child child(command);
-      CHECK(child.wait() == 1);
-      const std::string said = child.output();
+    for (const std::string& said : refusals_of(config)) {
       const std::size_t count = has_more ? 6 : 4;
       for (std::size_t i = 0; i < count; ++i) CHECK_THAT(said, Catch::Contains(faults[i]));
       CHECK(std::ranges::count(said, '\n') == (has_more ? 8 : 4));
