@@ -49,10 +49,11 @@ def clients_cells() -> list[Cell]:
     return cells
 
 
-def transport_cells(transport: str, sizes: tuple[int, ...]) -> list[Cell]:
+def transport_cells(transport: str, sizes: tuple[int, ...], rates: tuple[int, ...]) -> list[Cell]:
     how = ("--transport", transport)
     cells = [relay_cell(transport, size, direction, *how) for size in sizes for direction in ("up", "down")]
-    return cells + [relay_cell(transport, 160, "both", *how), relay_cell(transport, 160, "both", *how, "--rate", str(RATE))]
+    cells.append(relay_cell(transport, 160, "both", *how))
+    return cells + [relay_cell(transport, 160, "both", *how, "--rate", str(rate)) for rate in rates]
 
 
 def call_cell() -> Cell:
@@ -83,13 +84,14 @@ def make_cells(quick: bool) -> list[Cell]:
         burst = ("--relay-to-relay", "--burst", "16")
         cells.append(relay_cell("relays", 1100, "both", *burst)._replace(title="1,100 bytes, both ways, bursts of 16"))
     sizes = (160,) if quick else (160, 1100)
-    for rate in RATES[:1] if quick else RATES:
+    rates = RATES[:1] if quick else RATES
+    for rate in rates:
         cells += [relay_cell("rate", size, direction, "--rate", str(rate)) for size in sizes for direction in both]
     if not quick:
         cells += [relay_cell("sweep", 160, "both", "--rate", str(rate)) for rate in SWEEP]
     cells.append(call_cell())
     for transport in BEYOND_UDP:
-        cells += transport_cells(transport, sizes)
+        cells += transport_cells(transport, sizes, rates)
     return cells + [Cell("cycles", "allocate and delete", ())]
 
 

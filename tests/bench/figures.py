@@ -39,6 +39,11 @@ def at_fixed_times(kind: str, what: str) -> list[Metric]:
             *latencies(kind, what)]  # fmt: skip
 
 
+def beyond_udp(transport: str) -> list[Metric]:
+    what = f"Clients by {transport.upper()}"
+    return [Metric(transport, f"{what}: {PER_DATAGRAM}", CPU), *latencies(transport, what)]
+
+
 METRICS = [
     Metric("saturated", f"Saturated: {PER_DATAGRAM}", CPU),
     Metric("saturated", "Saturated: delivered datagrams a second", "delivered_per_second", False),
@@ -51,9 +56,9 @@ METRICS = [
     *at_fixed_times("rate", "At a fixed rate"),
     *at_fixed_times("sweep", "At rising rates"),
     *at_fixed_times("call", "Video calls"),
-    Metric("tcp", f"Clients by TCP: {PER_DATAGRAM}", CPU),
-    Metric("tls", f"Clients by TLS: {PER_DATAGRAM}", CPU),
-    Metric("dtls", f"Clients by DTLS: {PER_DATAGRAM}", CPU),
+    *beyond_udp("tcp"),
+    *beyond_udp("tls"),
+    *beyond_udp("dtls"),
     Metric("idle", "Resident memory per idle allocation with a permission and a channel, bytes",
            "resident_bytes_per_allocation"),
     Metric("idle", "The kernel's memory for the same, with the client's socket, bytes", "kernel_bytes_per_allocation"),
