@@ -16,61 +16,50 @@ std::optional<Response> CourseChatEndpoint::check(const Request& request) {
 
 void CourseChatEndpoint::on_open(std::uint64_t number, std::shared_ptr<WebSocket> socket,
                                  const Request& request) {
-  const auto grant = params_.admit(bearer_token(request));
+  auto grant = params_.admit(bearer_token(request));
   if (!grant) return socket->close(signaling::kPolicyViolation, signaling::code_of(grant.error()));
-  clients_[number] = {std::move(socket), request.client, grant->good_until,
-                      grant->id,         grant->subject, grant->issued};
+  clients_.add(number, std::move(socket), request.client);
   chat_.on_open(number, grant->room);
+  grants_.emplace(number, std::move(*grant));
 }
 
 void CourseChatEndpoint::close_revoked(const auth::Revocation& revocation) const {
-  for (const auto& [number, client] : clients_) {
-    if (auth::covers(revocation, client.token_id, client.subject, client.issued))
-      client.socket->close(signaling::kPolicyViolation,
-                           signaling::code_of(signaling::Refusal::token_revoked));
+  for (const auto& [number, grant] : grants_) {
+    if (auth::covers(revocation, grant.id, grant.subject, grant.issued))
+      clients_.close(number, signaling::kPolicyViolation,
+                     signaling::code_of(signaling::Refusal::token_revoked));
   }
 }
 
 void CourseChatEndpoint::close_all(std::string_view reason) const {
-  for (const auto& [number, client] : clients_) client.socket->close(signaling::kGoingAway, reason);
+  clients_.close_all(signaling::kGoingAway, reason);
 }
 
-bool CourseChatEndpoint::close_if_expired(const Client& client, TimePoint now) const {
-  if (!client.good_until || now.wall < *client.good_until) return false;
-  client.socket->close(signaling::kPolicyViolation, signaling::code_of(signaling::Refusal::token_expired));
+bool CourseChatEndpoint::close_if_expired(std::uint64_t number, TimePoint now) const {
+  const std::optional<WallTime>& end = grants_.at(number).good_until;
+  if (!end || now.wall < *end) return false;
+  clients_.close(number, signaling::kPolicyViolation, signaling::code_of(signaling::Refusal::token_expired));
   return true;
 }
 
 void CourseChatEndpoint::on_message(std::uint64_t number, std::string_view message, bool binary) {
   ++params_.messages;
-  const auto client = clients_.find(number);
-  if (client == clients_.end()) return;
+  if (!clients_.find(number)) return;
   const TimePoint now = params_.clock();
-  if (close_if_expired(client->second, now)) return;
-  if (binary) return client->second.socket->close(signaling::kUnsupportedData, "this protocol is text");
+  if (close_if_expired(number, now)) return;
+  if (binary) return clients_.close(number, signaling::kUnsupportedData, signaling::kTextOnly);
   const signaling::CourseChat::Output out = chat_.on_text(number, message);
   for (const auto to : out.to) {
-    const Client& receiver = clients_.at(to);
-    if (!close_if_expired(receiver, now)) receiver.socket->send(out.text, false);
+    if (!close_if_expired(to, now)) clients_.send(to, out.text, false);
   }
   const std::uint64_t sent = out.text ? cost_of_message(out.text->size()) * out.to.size() : 0;
-  params_.pace.charge(client->second.address, cost_of_message(message.size()) + sent, now.steady);
-}
-
-void CourseChatEndpoint::on_control(std::uint64_t number, std::size_t size) {
-  if (const auto client = clients_.find(number); client != clients_.end())
-    params_.pace.charge(client->second.address, cost_of_control(size), params_.clock().steady);
-}
-
-Duration CourseChatEndpoint::rest_time(std::uint64_t number) {
-  const auto client = clients_.find(number);
-  if (client == clients_.end()) return Duration::zero();
-  return params_.pace.rest_time(client->second.address, params_.clock().steady);
+  clients_.charge(number, cost_of_message(message.size()) + sent, now.steady);
 }
 
 void CourseChatEndpoint::on_closed(std::uint64_t number, bool) {
   chat_.on_closed(number);
-  clients_.erase(number);
+  grants_.erase(number);
+  clients_.remove(number);
 }
 
 }  // namespace turnpike::http

@@ -4,12 +4,15 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <string_view>
 #include <unordered_map>
+#include <utility>
 
 #include "http/bearer.hpp"
 #include "http/counters.hpp"
 #include "http/refused.hpp"
 #include "http/web_socket.hpp"
+#include "http/web_socket_clients.hpp"
 #include "turnpike/base/source_pace.hpp"
 #include "turnpike/signaling/course_chat.hpp"
 #include "turnpike/signaling/token.hpp"
@@ -28,7 +31,7 @@ class CourseChatEndpoint : public WebSocketHandler {
   };
 
   // `pace` must outlive this object.
-  explicit CourseChatEndpoint(Params params) : params_(std::move(params)) {}
+  explicit CourseChatEndpoint(Params params) : params_(std::move(params)), clients_(params_.pace) {}
 
   // Closes the connections of clients whose token is revoked.
   void close_revoked(const auth::Revocation& revocation) const;
@@ -36,28 +39,24 @@ class CourseChatEndpoint : public WebSocketHandler {
   void close_all(std::string_view reason) const;
 
  private:
-  struct Client {
-    std::shared_ptr<WebSocket> socket;
-    IpAddress address;
-    std::optional<WallTime> good_until;  // expiry of the token
-    std::string token_id;
-    std::string subject;
-    std::optional<WallTime> issued;  // when the token was, if it says so
-  };
-
   std::optional<Response> check(const Request& request) override;
   void on_open(std::uint64_t number, std::shared_ptr<WebSocket> socket, const Request& request) override;
   void on_message(std::uint64_t number, std::string_view message, bool binary) override;
-  void on_control(std::uint64_t number, std::size_t size) override;
-  Duration rest_time(std::uint64_t number) override;
+  void on_control(std::uint64_t number, std::size_t size) override {
+    clients_.charge_control(number, size, params_.clock().steady);
+  }
+  Duration rest_time(std::uint64_t number) override {
+    return clients_.rest_time(number, params_.clock().steady);
+  }
   void on_closed(std::uint64_t number, bool clean) override;
 
   // Returns true when the client's token has expired; its WebSocket is closed then.
-  bool close_if_expired(const Client& client, TimePoint now) const;
+  bool close_if_expired(std::uint64_t number, TimePoint now) const;
 
   Params params_;
   signaling::CourseChat chat_;
-  std::unordered_map<std::uint64_t, Client> clients_;
+  std::unordered_map<std::uint64_t, signaling::Grant> grants_;  // what the tokens of the clients allow
+  WebSocketClients clients_;
 };
 
 }  // namespace turnpike::http

@@ -202,7 +202,7 @@ std::uint32_t EngineIoEndpoint::max_message(const Request& request) {
 
 void EngineIoEndpoint::on_open(std::uint64_t number, std::shared_ptr<WebSocket> socket,
                                const Request& request) {
-  clients_.emplace(number, Client{std::move(socket), request.client});
+  clients_.add(number, std::move(socket), request.client);
   const TimePoint now = params_.clock();
   if (const std::optional<std::string> sid = session_of(request)) {
     params_.engine.upgrade(*sid, number, takes_text_only(request), now, output_);
@@ -216,29 +216,18 @@ void EngineIoEndpoint::on_message(std::uint64_t number, std::string_view message
   ++params_.messages;
   const TimePoint now = params_.clock();
   params_.engine.on_frame(number, message, binary, now, output_);
-  const IpAddress address = clients_.at(number).address;
-  params_.pace.charge(address, cost_of_message(message.size()) + params_.changed(), now.steady);
+  clients_.charge(number, cost_of_message(message.size()) + params_.changed(), now.steady);
 }
 
 void EngineIoEndpoint::on_sent(std::uint64_t number) {
-  const auto client = clients_.find(number);
-  if (client == clients_.end()) return;
+  if (!clients_.find(number)) return;
   const TimePoint now = params_.clock();
   params_.engine.on_sent(number, now, output_);
-  const IpAddress address = client->second.address;
-  params_.pace.charge(address, params_.changed(), now.steady);
-}
-
-void EngineIoEndpoint::on_control(std::uint64_t number, std::size_t size) {
-  params_.pace.charge(clients_.at(number).address, cost_of_control(size), params_.clock().steady);
-}
-
-Duration EngineIoEndpoint::rest_time(std::uint64_t number) {
-  return params_.pace.rest_time(clients_.at(number).address, params_.clock().steady);
+  clients_.charge(number, params_.changed(), now.steady);
 }
 
 void EngineIoEndpoint::on_closed(std::uint64_t number, bool clean) {
-  clients_.erase(number);
+  clients_.remove(number);
   params_.engine.on_web_socket_closed(number, clean, params_.clock(), output_);
   params_.changed();
 }
@@ -254,25 +243,16 @@ std::uint64_t EngineIoEndpoint::flush() {
     waiting->second->body = std::move(answer.body);
     waiting->second->timer.cancel();
   }
-  for (const auto& frame : output_.frames) {
-    const auto client = clients_.find(frame.to);
-    if (client == clients_.end()) continue;
-    sent += cost_of_message(frame.data->size());
-    client->second.socket->send(frame.data, frame.binary);
-  }
-  for (const signaling::WebSocketId web_socket : output_.asks_when_sent) {
-    const auto open = clients_.find(web_socket);
-    if (open != clients_.end()) open->second.socket->when_sent([this, web_socket] { on_sent(web_socket); });
+  for (const auto& frame : output_.frames) sent += clients_.send(frame.to, frame.data, frame.binary);
+  for (const signaling::WebSocketId number : output_.asks_when_sent) {
+    if (WebSocket* const socket = clients_.find(number))
+      socket->when_sent([this, number] { on_sent(number); });
   }
   const std::uint16_t code = stopping_ ? signaling::kGoingAway : signaling::kNormalClosure;
   const std::string_view reason = stopping_ ? signaling::kRestarting : std::string_view{};
-  for (const signaling::WebSocketId web_socket : output_.closes) {
-    const auto open = clients_.find(web_socket);
-    if (open != clients_.end()) open->second.socket->close(code, reason);
-  }
-  for (const signaling::WebSocketId web_socket : output_.closes_after_next) {
-    const auto open = clients_.find(web_socket);
-    if (open != clients_.end()) open->second.socket->close_after_next_message(code, reason);
+  for (const signaling::WebSocketId number : output_.closes) clients_.close(number, code, reason);
+  for (const signaling::WebSocketId number : output_.closes_after_next) {
+    if (WebSocket* const socket = clients_.find(number)) socket->close_after_next_message(code, reason);
   }
   for (const IpAddress& address : output_.crowded) report_crowded(address);
   for (const IpAddress& address : output_.slow) {

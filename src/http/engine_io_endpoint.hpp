@@ -12,6 +12,7 @@
 #include "http/origins.hpp"
 #include "http/refused.hpp"
 #include "http/router.hpp"
+#include "http/web_socket_clients.hpp"
 #include "turnpike/base/source_pace.hpp"
 #include "turnpike/signaling/engine_io.hpp"
 
@@ -32,7 +33,8 @@ class EngineIoEndpoint : private WebSocketHandler {
   };
 
   // All references must outlive this object.
-  EngineIoEndpoint(boost::asio::io_context& io, Params params) : io_(io), params_(std::move(params)) {}
+  EngineIoEndpoint(boost::asio::io_context& io, Params params)
+      : io_(io), params_(std::move(params)), clients_(params_.pace) {}
 
   // Adds the routes at `path`, which ends with a slash.
   void add_routes(Router& router, const std::string& path);
@@ -52,14 +54,13 @@ class EngineIoEndpoint : private WebSocketHandler {
   std::uint32_t max_message(const Request& request) override;
   void on_open(std::uint64_t number, std::shared_ptr<WebSocket> socket, const Request& request) override;
   void on_message(std::uint64_t number, std::string_view message, bool binary) override;
-  void on_control(std::uint64_t number, std::size_t size) override;
-  Duration rest_time(std::uint64_t number) override;
+  void on_control(std::uint64_t number, std::size_t size) override {
+    clients_.charge_control(number, size, params_.clock().steady);
+  }
+  Duration rest_time(std::uint64_t number) override {
+    return clients_.rest_time(number, params_.clock().steady);
+  }
   void on_closed(std::uint64_t number, bool clean) override;
-
-  struct Client {
-    std::shared_ptr<WebSocket> socket;
-    IpAddress address;
-  };
 
   void on_sent(std::uint64_t number);
   Arrival arrive(const Request& request);
@@ -77,7 +78,7 @@ class EngineIoEndpoint : private WebSocketHandler {
   signaling::RequestId last_request_ = 0;
   bool stopping_ = false;
   std::unordered_map<signaling::RequestId, std::shared_ptr<Waiting>> waiting_;
-  std::unordered_map<signaling::WebSocketId, Client> clients_;
+  WebSocketClients clients_;
 };
 
 }  // namespace turnpike::http

@@ -5,11 +5,11 @@
 #include <functional>
 #include <memory>
 #include <string_view>
-#include <unordered_map>
 #include <utility>
 
 #include "http/router.hpp"
 #include "http/web_socket.hpp"
+#include "http/web_socket_clients.hpp"
 #include "turnpike/base/counter.hpp"
 #include "turnpike/base/source_pace.hpp"
 #include "turnpike/base/time.hpp"
@@ -30,7 +30,7 @@ class PlainEndpoint : private WebSocketHandler {
   };
 
   // All references must outlive this object.
-  explicit PlainEndpoint(Params params) : params_(std::move(params)) {}
+  explicit PlainEndpoint(Params params) : params_(std::move(params)), clients_(params_.pace) {}
 
   // Adds the routes at `path`. This object must outlive the router.
   void add_routes(Router& router, const std::string& path);
@@ -42,20 +42,19 @@ class PlainEndpoint : private WebSocketHandler {
   void stop() const;
 
  private:
-  struct Client {
-    std::shared_ptr<WebSocket> socket;
-    IpAddress address;
-  };
-
   void on_open(std::uint64_t number, std::shared_ptr<WebSocket> socket, const Request& request) override;
   void on_message(std::uint64_t number, std::string_view message, bool binary) override;
-  void on_control(std::uint64_t number, std::size_t size) override;
-  Duration rest_time(std::uint64_t number) override;
+  void on_control(std::uint64_t number, std::size_t size) override {
+    clients_.charge_control(number, size, params_.clock().steady);
+  }
+  Duration rest_time(std::uint64_t number) override {
+    return clients_.rest_time(number, params_.clock().steady);
+  }
   void on_closed(std::uint64_t number, bool clean) override;
 
   Params params_;
   signaling::PlainProtocol::Output output_;
-  std::unordered_map<signaling::ConnectionId, Client> clients_;
+  WebSocketClients clients_;
 };
 
 }  // namespace turnpike::http

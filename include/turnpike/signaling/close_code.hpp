@@ -18,5 +18,7 @@ inline constexpr std::uint16_t kResumedElsewhere = 4000;
 inline constexpr std::string_view kRestarting = "restarting";
 // The same when a reload has ended the service.
 inline constexpr std::string_view kNoLongerServed = "no longer served";
+// The reason that stands beside kUnsupportedData: the protocol has no binary messages.
+inline constexpr std::string_view kTextOnly = "this protocol is text";
 
 }  // namespace turnpike::signaling
