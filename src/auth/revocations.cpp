@@ -37,9 +37,11 @@ bool Revocations::covers(const Revocation& revocation) const {
 
 bool Revocations::has(std::string_view id, std::string_view subject, std::optional<WallTime> issued,
                       WallTime now) const {
-  if (find(Revocation::Kind::token, id, now)) return true;
-  const Times* const of_subject = find(Revocation::Kind::subject, subject, now);
-  return of_subject && (!issued || *issued <= of_subject->since);
+  const auto is_covered = [&](const std::optional<Revocation>& one) {
+    return one && auth::covers(*one, id, subject, issued);
+  };
+  return is_covered(find(Revocation::Kind::token, id, now)) ||
+         is_covered(find(Revocation::Kind::subject, subject, now));
 }
 
 std::vector<Revocation> Revocations::list(WallTime now) const {
@@ -53,11 +55,12 @@ std::vector<Revocation> Revocations::list(WallTime now) const {
   return all;
 }
 
-const Revocations::Times* Revocations::find(Revocation::Kind kind, std::string_view name,
+std::optional<Revocation> Revocations::find(Revocation::Kind kind, std::string_view name,
                                             WallTime now) const {
-  if (name.empty()) return nullptr;
+  if (name.empty()) return std::nullopt;
   const auto found = of(kind).find(name);
-  return found == of(kind).end() || found->second.until <= now ? nullptr : &found->second;
+  if (found == of(kind).end() || found->second.until <= now) return std::nullopt;
+  return Revocation{kind, found->first, found->second.since, found->second.until};
 }
 
 }  // namespace turnpike::auth

@@ -46,8 +46,7 @@ class Revocations {
   bool add(const Revocation& revocation, WallTime now);
   // Whether adding it would change nothing.
   bool covers(const Revocation& revocation) const;
-  // Whether a token is revoked. An empty id or subject is none. A token of a revoked subject that does not
-  // say when it was issued (`iat`) is taken for an old one.
+  // Whether one of the revocations covers a token. An empty id or subject is none.
   bool has(std::string_view id, std::string_view subject, std::optional<WallTime> issued, WallTime now) const;
   // The revocations that have not expired, sorted by kind and name.
   std::vector<Revocation> list(WallTime now) const;
@@ -62,7 +61,8 @@ class Revocations {
 
   ByName& of(Revocation::Kind kind) { return by_kind_[static_cast<std::size_t>(kind)]; }
   const ByName& of(Revocation::Kind kind) const { return by_kind_[static_cast<std::size_t>(kind)]; }
-  const Times* find(Revocation::Kind kind, std::string_view name, WallTime now) const;
+  // Returns the revocation of this name, unless it has expired.
+  std::optional<Revocation> find(Revocation::Kind kind, std::string_view name, WallTime now) const;
 
   std::array<ByName, Revocation::kKinds> by_kind_;
 };
