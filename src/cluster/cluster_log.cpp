@@ -8,14 +8,17 @@ ClusterLog::ClusterLog(const OwnNode& own, Write info, Write warn, Counter& refu
     : own_(own), info_(std::move(info)), warn_(std::move(warn)), refused_(refused) {}
 
 void ClusterLog::refuse(std::string_view key) {
-  refuse(Warning::ignored, "the text at " + std::string(key) +
-                               " in Redis is not signed with our secret, or is malformed: it is ignored");
+  ignore("the text at " + std::string(key) + " in Redis is not signed with our secret, or is malformed");
 }
 
 bool ClusterLog::refuse(Warning kind, const std::string& why) {
   ++refused_;
   if (take_due_warning(kind)) warn("cluster: " + why);
   return false;
+}
+
+bool ClusterLog::ignore(const std::string& what) {
+  return refuse(Warning::ignored, what + ": it is ignored");
 }
 
 void ClusterLog::warn_of_refused_command(const std::string& error) {

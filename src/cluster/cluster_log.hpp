@@ -31,6 +31,8 @@ class ClusterLog {
   void refuse(std::string_view key);
   // Counts a message that is ignored, and warns of it. Returns false.
   bool refuse(Warning kind, const std::string& why);
+  // The same for what needs no other warning than that `what` is ignored, such as "an order is malformed".
+  bool ignore(const std::string& what);
   // Warns that Redis refuses a command of this node, and why.
   void warn_of_refused_command(const std::string& error);
   // Returns true when a warning of this kind is due, and then starts the time until the next one.

@@ -95,8 +95,7 @@ void NodeRecords::on_records(const Texts& texts, std::uint64_t least) {
     } else {
       const auto verdict = record ? known_.accept(*record, own_.clock()) : KnownNodes::Verdict::old;
       if (record && verdict == KnownNodes::Verdict::old)
-        log_.refuse(ClusterLog::Warning::ignored,
-                    "an old record of node " + name + " was written again: it is ignored");
+        log_.ignore("an old record of node " + name + " was written again");
       // When somebody has overwritten or deleted a record, or Redis has evicted it, its last valid version
       // stays in use; the node will soon write again.
       const bool is_there = verdict == KnownNodes::Verdict::fresh || verdict == KnownNodes::Verdict::old;

@@ -10,13 +10,8 @@ Nodes::Nodes(boost::asio::io_context& io, const Params& params, Hooks hooks)
       seal_(params.secrets),
       sealed_orders_(own_, seal_, log_),
       link_(io, params, own_, sealed_orders_, log_, link_hooks(hooks)),
-      revocations_(link_.commands(), seal_, own_.revoked,
-                   {.revoked = std::move(hooks.revoked),
-                    .list = std::move(hooks.list_revoked),
-                    .refuse =
-                        [this](const std::string& what) {
-                          log_.refuse(ClusterLog::Warning::ignored, what + ": it is ignored");
-                        }}),
+      revocations_(link_.commands(), seal_, log_, own_.revoked,
+                   {.revoked = std::move(hooks.revoked), .list = std::move(hooks.list_revoked)}),
       own_record_(own_, seal_, link_.commands(), log_, std::move(hooks.describe)),
       records_(own_, seal_, link_, log_, known_, own_record_,
                {.changed = std::move(hooks.changed),

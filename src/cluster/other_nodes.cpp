@@ -36,8 +36,7 @@ bool OtherNodes::accept(const RoomMessage& message) {
   switch (freshness_.accept(message.node, message.run, message.number, own_.clock().wall)) {
     case Freshness::Verdict::fresh: return true;
     case Freshness::Verdict::repeated:
-      return log_.refuse(Warning::ignored,
-                         "an old message of node " + message.node + " was sent again: it is ignored");
+      return log_.ignore("an old message of node " + message.node + " was sent again");
     case Freshness::Verdict::superseded:
       return log_.refuse(
           Warning::same_name,

@@ -10,11 +10,6 @@
 #include "turnpike/base/time.hpp"
 
 namespace turnpike::cluster {
-namespace {
-
-using Warning = ClusterLog::Warning;
-
-}  // namespace
 
 ReceivedOrders::ReceivedOrders(const OwnNode& own, SealedOrders& sealed, NodeLink& link, ClusterLog& log,
                                KnownNodes& known, KeptOrders& kept, CarryOut carry_out)
@@ -36,13 +31,12 @@ void ReceivedOrders::receive(std::string_view sealed) {
   switch (known_.accept_order(given->node, given->number, own_.clock())) {
     case KnownNodes::Verdict::fresh: return answer(*given, carry_out_(given->order));
     case KnownNodes::Verdict::untimely:
-      log_.refuse(Warning::ignored,
-                  "an order of node " + given->node +
-                      " has a wrong time: it was sent again, or the clocks of the two nodes differ by more "
-                      "than five minutes: it is ignored");
+      log_.ignore("an order of node " + given->node +
+                  " has a wrong time: it was sent again, or the clocks of the two nodes differ by more than "
+                  "five minutes");
       return answer(*given, OrderResult::clock);
     case KnownNodes::Verdict::old:
-      log_.refuse(Warning::ignored, "an old order of node " + given->node + " was sent again: it is ignored");
+      log_.ignore("an old order of node " + given->node + " was sent again");
       return;
     default: return;
   }

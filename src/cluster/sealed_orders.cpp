@@ -78,7 +78,7 @@ std::optional<OrderAnswer> SealedOrders::open_answer(std::string_view sealed) {
 }
 
 std::nullopt_t SealedOrders::refuse(const char* what) {
-  log_.refuse(ClusterLog::Warning::ignored, std::string(what) + ": it is ignored");
+  log_.ignore(what);
   return std::nullopt;
 }
 

@@ -35,12 +35,16 @@ WallTime to_time(std::uint64_t milliseconds) {
 
 }  // namespace
 
-SharedRevocations::SharedRevocations(RedisConnection& commands, Seal& seal, std::string key, Hooks hooks)
-    : commands_(commands), seal_(seal), key_(std::move(key)), hooks_(std::move(hooks)) {}
+SharedRevocations::SharedRevocations(RedisConnection& commands, Seal& seal, ClusterLog& log, std::string key,
+                                     Hooks hooks)
+    : commands_(commands), seal_(seal), log_(log), key_(std::move(key)), hooks_(std::move(hooks)) {}
 
 void SharedRevocations::on_message(std::string_view sealed) {
   auto revocation = open(sealed);
-  if (!revocation) return hooks_.refuse("a revocation is not signed with our secret, or is malformed");
+  if (!revocation) {
+    log_.ignore("a revocation is not signed with our secret, or is malformed");
+    return;
+  }
   hooks_.revoked({std::move(*revocation)});
 }
 
@@ -79,7 +83,7 @@ void SharedRevocations::merge(const redisReply& reply) {
     const auto sealed = text_of(reply.element[i]);
     auto one = sealed ? open(*sealed) : std::nullopt;
     if (!one) {
-      hooks_.refuse("something at " + key_ + " is not signed with our secret, or is malformed");
+      log_.ignore("something at " + key_ + " is not signed with our secret, or is malformed");
     } else if (there.add(*one, now)) {
       revoked.push_back(std::move(*one));
     }

@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "cluster/cluster_log.hpp"
 #include "cluster/redis_connection.hpp"
 #include "cluster/seal.hpp"
 #include "turnpike/auth/revocations.hpp"
@@ -19,7 +20,7 @@
 
 namespace turnpike::cluster {
 
-// Belongs to the thread of its connection. The connection and the seal must outlive this object.
+// Belongs to the thread of its connection.
 class SharedRevocations {
  public:
   static constexpr Duration kBetweenChecks = std::chrono::seconds(10);
@@ -28,12 +29,10 @@ class SharedRevocations {
     // Called with revocations of any node; some of them may be known here already.
     std::function<void(std::vector<auth::Revocation>)> revoked;
     std::function<std::vector<auth::Revocation>()> list;  // what is known here
-    // Called with the name of something in Redis that was refused
-    std::function<void(const std::string& what)> refuse;
   };
 
-  // `key` is both the key and the channel.
-  SharedRevocations(RedisConnection& commands, Seal& seal, std::string key, Hooks hooks);
+  // `key` is both the key and the channel. All references must outlive this object.
+  SharedRevocations(RedisConnection& commands, Seal& seal, ClusterLog& log, std::string key, Hooks hooks);
 
   // A message that came on the channel.
   void on_message(std::string_view sealed);
@@ -57,6 +56,7 @@ class SharedRevocations {
 
   RedisConnection& commands_;
   Seal& seal_;
+  ClusterLog& log_;
   const std::string key_;
   Hooks hooks_;
   SteadyTime next_check_{};
