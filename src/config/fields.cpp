@@ -1,6 +1,7 @@
 #include "config/fields.hpp"
 
 #include <array>
+#include <functional>
 #include <optional>
 #include <utility>
 
@@ -16,6 +17,17 @@ constexpr std::chrono::seconds kMaxLifetime = std::chrono::hours(24);
 
 std::optional<std::uint32_t> number_of(const Value& value) {
   return value.is_plain() ? parse_number(value.text()) : std::nullopt;
+}
+
+bool is_whole_seconds(Duration duration) { return duration % std::chrono::seconds(1) == Duration::zero(); }
+
+// Reads a duration that `is_allowed` accepts. `expected` says which ones that are.
+void read_duration_if(const Value& value, const std::function<bool(Duration)>& is_allowed,
+                      std::string_view expected, Duration& out) {
+  if (number_of(value)) return value.expected("a unit after the number: ms, s, m or h");
+  const std::optional<Duration> duration = value.is_scalar() ? parse_duration(value.text()) : std::nullopt;
+  if (!duration || !is_allowed(*duration)) return value.expected(expected);
+  out = *duration;
 }
 
 }  // namespace
@@ -46,13 +58,11 @@ void read_count(const Value& value, std::uint32_t& out) {
 }
 
 void read_duration(const Value& value, Duration shortest, Duration longest, Duration& out) {
-  if (number_of(value)) return value.expected("a unit after the number: ms, s, m or h");
-  const std::optional<Duration> duration = value.is_scalar() ? parse_duration(value.text()) : std::nullopt;
-  if (!duration || *duration < shortest || *duration > longest) {
-    return value.expected("a duration from " + std::to_string(shortest.count()) + "ms to " +
-                          std::to_string(longest.count() / 1000) + "s, such as 500ms, 45s or 2m");
-  }
-  out = *duration;
+  const auto is_allowed = [&](Duration duration) { return duration >= shortest && duration <= longest; };
+  read_duration_if(value, is_allowed,
+                   "a duration from " + std::to_string(shortest.count()) + "ms to " +
+                       std::to_string(longest.count() / 1000) + "s, such as 500ms, 45s or 2m",
+                   out);
 }
 
 void read_batching_delay(const Value& value, std::chrono::microseconds& out) {
@@ -104,26 +114,23 @@ void read_flag(const Value& value, bool& out) {
 }
 
 void read_lifetime(const Value& value, std::chrono::seconds shortest, Duration& out) {
-  if (number_of(value)) return value.expected("a unit after the number: ms, s, m or h");
-  const std::optional<Duration> duration = value.is_scalar() ? parse_duration(value.text()) : std::nullopt;
-  const bool whole = duration && *duration % std::chrono::seconds(1) == Duration::zero();
-  if (!whole || *duration < shortest || *duration > kMaxLifetime) {
-    return value.expected("a duration in whole seconds from " + std::to_string(shortest.count()) +
-                          "s to 24h, such as 600s, 10m or 1h");
-  }
-  out = *duration;
+  const auto is_allowed = [&](Duration duration) {
+    return is_whole_seconds(duration) && duration >= shortest && duration <= kMaxLifetime;
+  };
+  read_duration_if(value, is_allowed,
+                   "a duration in whole seconds from " + std::to_string(shortest.count()) +
+                       "s to 24h, such as 600s, 10m or 1h",
+                   out);
 }
 
 void read_age(const Value& value, Duration& out) {
   constexpr Duration kMin = std::chrono::minutes(1);
   constexpr Duration kMax = std::chrono::hours(24 * 365);
-  if (number_of(value)) return value.expected("a unit after the number: ms, s, m or h");
-  const std::optional<Duration> age = value.is_scalar() ? parse_duration(value.text()) : std::nullopt;
-  const bool is_whole = age && *age % std::chrono::seconds(1) == Duration::zero();
-  if (!is_whole || (*age != Duration::zero() && (*age < kMin || *age > kMax))) {
-    return value.expected("0s for none, or a duration in whole seconds from 60s to 8760h, such as 12h");
-  }
-  out = *age;
+  const auto is_allowed = [&](Duration age) {
+    return is_whole_seconds(age) && (age == Duration::zero() || (age >= kMin && age <= kMax));
+  };
+  read_duration_if(value, is_allowed,
+                   "0s for none, or a duration in whole seconds from 60s to 8760h, such as 12h", out);
 }
 
 void read_level(const Value& value, LogLevel& out) {
