@@ -314,8 +314,7 @@ Awaitable<bool> Server::Connection::Served::serve_request() {
   if (refusal) co_return co_await answer(parser, request, std::move(*refusal));
   if (is_upgrade) co_return co_await serve_upgrade(parser, request);
   if (request.method == "OPTIONS") {
-    if (!server_.origins_.allows(request))
-      server_.report_refused("origin", "signaling.cors", request.client, request.header("origin"));
+    if (!server_.origins_.allows(request)) server_.report_refused(refused_origin(request));
     Response response = server_.origins_.preflight(request);
     if (request.path == "*") response.set("Allow", "GET, HEAD, POST, OPTIONS");  // RFC 9110 §9.3.7
     co_return co_await answer(parser, request, std::move(response));
@@ -333,7 +332,7 @@ Awaitable<bool> Server::Connection::Served::serve_upgrade(const Parser& parser, 
   if (!handler)
     co_return co_await answer(parser, request, error_response(404, "there is no WebSocket at this path"));
   if (!server_.origins_.allows(request)) {
-    server_.report_refused("origin", "signaling.cors", request.client, request.header("origin"));
+    server_.report_refused(refused_origin(request));
     co_return co_await answer(parser, request, handler->forbid_origin(request));
   }
   if (std::optional<Response> fault = handler->check(request)) {
@@ -370,7 +369,7 @@ Awaitable<bool> Server::Connection::Served::receive_body(Parser& parser) {
 // Returns the answer for a client behind a proxy that has as many connections as allowed.
 Response Server::Connection::Served::too_many(const IpAddress& client) {
   ++server_.counters_.refused;
-  server_.report_refused("connection", "signaling.connections_per_address", client);
+  server_.report_refused({"connection", "signaling.connections_per_address", client});
   Response response = error_response(429, "there are too many connections from this address");
   response.set("Retry-After", "10");
   return response;
@@ -391,7 +390,7 @@ std::optional<Response> Server::Connection::Served::find_refusal(const Request& 
   const std::string_view host = host_without_port(request.authority);
   if (request.authority.empty() || (!host.empty() && server_.hosts_.allows(host))) return std::nullopt;
   const std::string_view key = server_.params_.hosts_key;
-  server_.report_refused("host", key, request.client, request.authority);
+  server_.report_refused({"host", key, request.client, std::string(request.authority)});
   return error_response(
       403, std::string("this server is not known by that name; ").append(key) + " lists its names");
 }
@@ -416,7 +415,7 @@ Awaitable<bool> Server::Connection::Served::answer_broken(Error error, const Par
     status = 431;
   } else if (error == beast::http::error::body_limit) {
     status = 413;
-    server_.report_refused("message", "signaling.max_payload", request.client);
+    server_.report_refused({"message", "signaling.max_payload", request.client});
   }
   Response response = error_response(status, error == beast::http::error::body_limit ? "too much" : "");
   explain_to_page(request, response);
@@ -559,11 +558,12 @@ Awaitable<void> Server::Connection::Served::upgrade(const Parser& parser, const 
   server_.counters_.closed_for_cost += web_socket_->cost_too_much() ? 1 : 0;
   server_.counters_.rests += web_socket_->rests();
   if (web_socket_->cost_too_much()) {
-    server_.report_refused("rate-limited", "signaling.bytes_per_second_per_address", request.client);
+    server_.report_refused({"rate-limited", "signaling.bytes_per_second_per_address", request.client});
   }
   if (web_socket_->said_too_much())
-    server_.report_refused("message", "signaling.max_payload", request.client);
-  if (web_socket_->was_slow()) server_.report_refused("slow-reader", "signaling.max_waiting", request.client);
+    server_.report_refused({"message", "signaling.max_payload", request.client});
+  if (web_socket_->was_slow())
+    server_.report_refused({"slow-reader", "signaling.max_waiting", request.client});
 }
 
 }  // namespace turnpike::http

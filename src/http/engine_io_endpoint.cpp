@@ -114,9 +114,7 @@ Response EngineIoEndpoint::forbid_origin(const Request& request) {
 }
 
 Response EngineIoEndpoint::refuse_origin(const Request& request) {
-  if (params_.refused) {
-    params_.refused({"origin", "signaling.cors", request.client, std::string(request.header("origin"))});
-  }
+  if (params_.refused) params_.refused(refused_origin(request));
   return forbid_origin(request);
 }
 

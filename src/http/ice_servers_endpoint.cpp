@@ -60,10 +60,8 @@ Result<signaling::IceCredentials, Refusal> IceServersEndpoint::mint(const Reques
 Response IceServersEndpoint::minted(const Request& request, std::string_view token,
                                     const MakeBody& make_body) {
   if (!params_.origins.allows(request)) {
-    if (params_.refused) {
-      params_.refused({"origin", "signaling.cors", request.client, std::string(request.header("origin"))});
-    }
-    return error_response(403, "this origin is not allowed here");
+    if (params_.refused) params_.refused(refused_origin(request));
+    return origin_forbidden();
   }
   const auto credentials = mint(request, token);
   if (!credentials && params_.refused) params_.refused(refused_of(credentials.error(), request.client));

@@ -125,6 +125,8 @@ Response upgrade_required(std::string_view text) {
   return response;
 }
 
+Response origin_forbidden() { return error_response(403, "this origin is not allowed here"); }
+
 Response json_response(std::string body) {
   Response response{.status = 200, .headers = {}, .body = std::move(body)};
   response.set("Content-Type", "application/json");

@@ -75,6 +75,8 @@ struct Response {
 Response error_response(unsigned status, std::string_view text);
 // The answer at a path that serves only a WebSocket (RFC 9110 §15.5.22).
 Response upgrade_required(std::string_view text);
+// The answer to a request whose page has an origin that Origins does not allow.
+Response origin_forbidden();
 Response json_response(std::string body);
 
 // Writes a response with a body in memory as the octets of a connection that ends with it. It is for callers

@@ -141,7 +141,7 @@ std::string Origins::allowed_headers(const Request& request) const {
 }
 
 Response Origins::preflight(const Request& request) const {
-  if (!allows(request)) return error_response(403, "this origin is not allowed here");
+  if (!allows(request)) return origin_forbidden();
   Response response{.status = 204, .headers = {}, .body = {}};
   add_headers(request, response);
   response.set("Access-Control-Allow-Methods", "GET, POST, OPTIONS");

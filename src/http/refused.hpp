@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "http/message.hpp"
 #include "turnpike/base/endpoint.hpp"
 #include "turnpike/signaling/refusal.hpp"
 
@@ -21,6 +22,11 @@ struct Refused {
 // Returns the report of what a protocol has refused.
 inline Refused refused_of(signaling::Refusal why, const IpAddress& client) {
   return {signaling::code_of(why), signaling::key_of(why), client};
+}
+
+// Returns the report of a request whose page has an origin that Origins does not allow.
+inline Refused refused_origin(const Request& request) {
+  return {"origin", "signaling.cors", request.client, std::string(request.header("origin"))};
 }
 
 // Called on the server's thread.

@@ -136,20 +136,20 @@ bool Server::admit(const IpAddress& source) {
   const bool full = most != 0 && connections_.size() >= most;
   if (!full && (proxies_.is_trusted(source) || connections_from_.take(source))) return true;
   ++counters_.refused;
-  report_refused("connection", full ? "signaling.connections" : "signaling.connections_per_address", source);
+  report_refused(
+      {"connection", full ? "signaling.connections" : "signaling.connections_per_address", source});
   return false;
 }
 
 // A handshake costs a signature, whoever asks for it. A trusted proxy brings many clients.
 bool Server::admit_handshake(const IpAddress& source) {
   if (!params_.admit_handshake || proxies_.is_trusted(source) || params_.admit_handshake(source)) return true;
-  report_refused("handshake", "limits.unauthenticated_per_second", source);
+  report_refused({"handshake", "limits.unauthenticated_per_second", source});
   return false;
 }
 
-void Server::report_refused(std::string_view what, std::string_view key, const IpAddress& client,
-                            std::string_view detail) const {
-  if (params_.refused) params_.refused({what, key, client, std::string(detail)});
+void Server::report_refused(const Refused& refused) const {
+  if (params_.refused) params_.refused(refused);
 }
 
 void Server::add(std::uint64_t number, Connection& connection) {

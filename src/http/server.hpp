@@ -15,6 +15,7 @@
 #include "http/origins.hpp"
 #include "http/params.hpp"
 #include "http/proxies.hpp"
+#include "http/refused.hpp"
 #include "http/router.hpp"
 #include "net/accepted_connection.hpp"
 #include "turnpike/base/source_counter.hpp"
@@ -55,8 +56,7 @@ class Server {
   void serve(Socket socket, net::AcceptedConnection arrival);
   bool admit(const IpAddress& source);
   bool admit_handshake(const IpAddress& source);
-  void report_refused(std::string_view what, std::string_view key, const IpAddress& client,
-                      std::string_view detail = {}) const;
+  void report_refused(const Refused& refused) const;
   void add(std::uint64_t number, Connection& connection);
   void remove(std::uint64_t number);
 

@@ -34,9 +34,7 @@ class WebSocketHandler {
  public:
   virtual ~WebSocketHandler() = default;
   // The answer to a page of an origin that is not allowed here.
-  virtual Response forbid_origin(const Request&) {
-    return error_response(403, "this origin is not allowed here");
-  }
+  virtual Response forbid_origin(const Request&) { return origin_forbidden(); }
   // Called before the upgrade. A returned response refuses the upgrade.
   virtual std::optional<Response> check(const Request&) { return std::nullopt; }
   // The octets of the longest message, if it may be longer than Limits::message_bytes. Called before the
