@@ -55,10 +55,15 @@ bool has_ended(TcpSocket& socket) {
   return info.tcpi_state != TCP_ESTABLISHED;
 }
 
-// Answers a client that has too many connections, without reading its request.
-Awaitable<void> refuse(TcpSocket socket, const std::string& date) {
+Response too_many_connections() {
   Response response = error_response(429, "there are too many connections from this address");
   response.set("Retry-After", "10");
+  return response;
+}
+
+// Answers a client that has too many connections, without reading its request.
+Awaitable<void> refuse(TcpSocket socket, const std::string& date) {
+  Response response = too_many_connections();
   response.set("Date", date);
   const std::string octets = to_octets(response);
   const auto [error, sent] = co_await asio::async_write(socket, asio::buffer(octets), net::kAsTuple);
@@ -370,9 +375,7 @@ Awaitable<bool> Server::Connection::Served::receive_body(Parser& parser) {
 Response Server::Connection::Served::too_many(const IpAddress& client) {
   ++server_.counters_.refused;
   server_.report_refused({"connection", "signaling.connections_per_address", client});
-  Response response = error_response(429, "there are too many connections from this address");
-  response.set("Retry-After", "10");
-  return response;
+  return too_many_connections();
 }
 
 bool Server::Connection::Served::came_to_loopback() const {
