@@ -82,15 +82,17 @@ void RelayPool::use(const turn::RelayParams& params, const net::LocalAddresses& 
   rebuild(local);
 }
 
+// A client gets the ports of one address, and none of another one where these are all taken. So the addresses
+// are not added up: a machine has some that hardly any client comes to, such as those of loopback.
 RelayPool::PortUse RelayPool::port_use() const {
-  PortUse use;
+  PortUse fullest;
   for (const auto& [address, weak] : ports_) {
     const std::shared_ptr<turn::PortMap> ports = weak.lock();
-    if (!ports) continue;
-    use.taken += ports->taken();
-    use.of += ports->capacity();
+    if (!ports || addresses_->ports_of(address) != ports) continue;
+    const std::uint32_t taken = ports->taken();
+    if (fullest.of == 0 || taken > fullest.taken) fullest = {taken, ports->capacity()};
   }
-  return use;
+  return fullest;
 }
 
 void RelayPool::follow(const net::LocalAddresses& local) {

@@ -92,7 +92,8 @@ class RelayPool {
   std::vector<IpAddress> private_without_advertisement() const;
   bool is_public_to_clients(const IpAddress& local) const;
 
-  // The number of taken ports and of all ports (`of`), for all addresses together.
+  // The number of taken ports and of all ports (`of`), at the address of this machine that has the fewest
+  // free ones. Both are 0 when nothing can be relayed.
   struct PortUse {
     std::uint32_t taken = 0;
     std::uint32_t of = 0;

@@ -81,6 +81,32 @@ TEST_CASE("the ports of an address stay taken while the machine does not have it
   CHECK_FALSE(pool.addresses()->is_live(on_goes, turn::RelayedTransport::udp));
 }
 
+// A client that comes to one address is refused when its ports are taken, however many others there are.
+TEST_CASE("the use of ports is that of the fullest address", "[server]") {
+  turn::RelayParams params;
+  params.first_port = 50000;
+  params.last_port = 50003;
+  const net::LocalAddresses dual_stack = machine({"203.0.113.1", "127.0.0.1", "2001:db8::2", "::1"});
+  RelayPool pool(params, dual_stack);
+  const auto use = [&] { return std::pair(pool.port_use().taken, pool.port_use().of); };
+  CHECK(use() == std::pair(0U, 4U));
+  const auto v4 = pool.addresses()->ports_of(address("203.0.113.1"));
+  const auto v6 = pool.addresses()->ports_of(address("2001:db8::2"));
+  REQUIRE(v6->take_from(50000).has_value());
+  CHECK(use() == std::pair(1U, 4U));
+  for (unsigned taken = 1; taken <= 4; ++taken) {
+    REQUIRE(v4->take_from(50000).has_value());
+    CHECK(use() == std::pair(taken, 4U));
+  }
+
+  pool.follow(machine({"2001:db8::2"}));  // no client comes to an address that has gone
+  CHECK(use() == std::pair(1U, 4U));
+  pool.follow(machine({}));
+  CHECK(use() == std::pair(0U, 0U));
+  pool.follow(dual_stack);
+  CHECK(use() == std::pair(4U, 4U));
+}
+
 TEST_CASE("a reservation is for its owner alone, and once", "[server]") {
   RelayPool pool({}, machine({"203.0.113.1"}));
   const stun::ReservationToken token{1, 2, 3};
