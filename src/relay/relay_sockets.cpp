@@ -102,6 +102,9 @@ void RelayPool::follow(const net::LocalAddresses& local) {
 void RelayPool::rebuild(const net::LocalAddresses& local) {
   RelayAddresses::Ports ports;
   for (const IpAddress& address : configured_.empty() ? local.all : configured_) {
+    // No socket can be bound to such an address without an interface, so a client that comes to one is given
+    // the address of everybody.
+    if (!address.is_v4() && address.is_link_local()) continue;
     ports.emplace(address, ports_for(address));
   }
   addresses_ =

@@ -47,6 +47,17 @@ TEST_CASE("with `auto`, relayed addresses follow the machine's addresses", "[ser
   CHECK(first->choose(Family::ipv4, address("203.0.113.1"), random) == address("203.0.113.1"));
 }
 
+// The kernel does not bind such an address without its interface.
+TEST_CASE("a client that comes to a link-local address is relayed from another one", "[server]") {
+  test::ScriptedRandom random;
+  RelayPool pool({}, machine({"2001:db8::2", "fe80::1", "169.254.0.1"}));
+  const auto addresses = pool.addresses();
+  CHECK(addresses->choose(Family::ipv6, address("fe80::1"), random) == address("2001:db8::2"));
+  CHECK_FALSE(addresses->ports_of(address("fe80::1")));
+  CHECK(addresses->choose(Family::ipv4, address("169.254.0.1"), random) == address("169.254.0.1"));
+  CHECK_FALSE(RelayPool({}, machine({"203.0.113.1", "fe80::1"})).addresses()->supports(Family::ipv6));
+}
+
 TEST_CASE("configured addresses do not change", "[server]") {
   turn::RelayParams params;
   params.addresses = {address("127.0.0.1")};
@@ -283,12 +294,12 @@ TEST_CASE("an address that no socket can have is no want of descriptors", "[serv
     bool watch_relay(int, turn::RelayId) override { return true; }
   } host;
   test::ScriptedRandom random;
-  // The kernel does not bind a link-local address without its interface.
-  RelayPool pool({}, machine({"fe80::1"}));
+  // The kernel does not bind a link-local group without its interface.
+  RelayPool pool({}, machine({"ff02::1"}));
   RelaySockets sockets(pool, random, host, 0);
   turn::RelayRequest request;
   request.family = Family::ipv6;
-  request.client_side = address("fe80::1");
+  request.client_side = address("ff02::1");
   CHECK_FALSE(sockets.open(request).has_value());
   CHECK(sockets.counters().no_socket == 1);
   CHECK(sockets.counters().out_of_descriptors == 0);
