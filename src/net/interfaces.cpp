@@ -75,7 +75,10 @@ std::optional<IpAddress> default_route_source(Family family) {
   const Fd fd(socket(target.any.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0));
   if (!fd && errno != EAFNOSUPPORT) throw std::system_error(errno, std::generic_category(), "socket");
   if (!fd || connect(fd.get(), &target.any, target.size()) != 0) return std::nullopt;
-  return local_endpoint(fd.get()).address;
+  // Without another address, such as during the start of the machine, the kernel would use a link-local one
+  // of IPv6, which nobody beyond the link can answer.
+  const IpAddress source = local_endpoint(fd.get()).address;
+  return !source.is_v4() && source.is_link_local() ? std::nullopt : std::optional(source);
 }
 
 LocalAddresses local_addresses() {

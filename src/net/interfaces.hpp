@@ -16,8 +16,9 @@ std::vector<IpAddress> interface_addresses();
 // considered, since a default route leads everywhere. Throws std::system_error.
 std::vector<Prefix> interface_networks();
 
-// The source address that the kernel would use for the Internet; nothing without a default route. It sends
-// nothing. Throws std::system_error when there is no descriptor for a socket.
+// The source address that the kernel would use for the Internet; nothing without a default route, or when
+// that is a link-local address of IPv6. It sends nothing. Throws std::system_error when there is no
+// descriptor for a socket.
 std::optional<IpAddress> default_route_source(Family family);
 
 // The addresses of this machine at one moment.

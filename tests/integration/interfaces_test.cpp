@@ -1,5 +1,7 @@
 // Tests a machine whose addresses change while the daemon runs. These tests are hidden from a run of all
 // tests, since they need tests/integration/own_network, which makes a network that they may change.
+#include "net/interfaces.hpp"
+
 #include <netinet/in.h>
 #include <signal.h>
 #include <sys/socket.h>
@@ -121,6 +123,16 @@ TEST_CASE("an address that goes and comes back does not leave its allocation's p
   REQUIRE(ann.refresh(0s) == 0);
   REQUIRE(cid.allocate() == 0);
   CHECK(cid.relayed() == ann.relayed());
+}
+
+// The kernel gives such an address while the machine has no other one, as during its start.
+TEST_CASE("a link-local address of IPv6 is no source of the default route", "[.][own_network]") {
+  Wan wan;
+  wan.add("fe80::77/64 nodad");
+  wan.ip("-6 route add default dev wan");
+  CHECK_FALSE(net::default_route_source(Family::ipv6));
+  wan.add("2a00:77::1/128 nodad");
+  CHECK(net::default_route_source(Family::ipv6) == IpAddress::parse("2a00:77::1"));
 }
 
 TEST_CASE("the default route's source is the address of clients that came by the other family",
