@@ -4,6 +4,8 @@
 
 #include <array>
 #include <boost/asio/post.hpp>
+#include <new>
+#include <utility>
 
 #include "cluster/seal.hpp"
 #include "net/system_random.hpp"
@@ -39,7 +41,12 @@ Credentials::Snapshot Credentials::make_snapshot(const auth::CredentialStore& st
   }
   return {new auth::CredentialStore(store.with_refused(std::move(refused))),
           [&io = io_](const auth::CredentialStore* last) {
-            boost::asio::post(io, [owned = std::unique_ptr<const auth::CredentialStore>(last)] {});
+            std::unique_ptr<const auth::CredentialStore> owned(last);
+            try {
+              boost::asio::post(io, [owned = std::move(owned)] {});
+            } catch (const std::bad_alloc&) {
+              // The users are freed by now. Nothing may be thrown here, since that would end the process.
+            }
           }};
 }
 

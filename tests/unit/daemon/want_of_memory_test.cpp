@@ -2,14 +2,20 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <boost/asio/io_context.hpp>
 #include <catch2/catch.hpp>
 #include <chrono>
 #include <new>
 
+#include "daemon/credentials.hpp"
 #include "daemon/heartbeat.hpp"
 #include "daemon/signal_reader.hpp"
+#include "support/process.hpp"
+#include "turnpike/crypto/digest.hpp"
 
 namespace turnpike::daemon {
 namespace {
@@ -58,6 +64,40 @@ TEST_CASE("a signal is read though there was no memory for what the last one beg
     CHECK(taken == sent);
   }
   reader.stop();
+}
+
+// Takes all memory that malloc() can still give to this process, for good.
+void take_all_memory() {
+  const rlimit none{0, 0};
+  if (setrlimit(RLIMIT_AS, &none) != 0) _exit(2);
+  for (std::size_t size = 1 << 20; size >= 16; size = size > 4096 ? size / 2 : size - 16) {
+    void* volatile taken = malloc(size);
+    while (taken) taken = malloc(size);
+  }
+}
+
+// Runs in a process of its own.
+[[noreturn]] void drop_credentials_without_memory() {
+  boost::asio::io_context io;
+  crypto::Digester digester;
+  auth::Params params;
+  params.realm = "example.org";
+  params.secrets = {"a secret for this test"};
+  Credentials::Snapshot last = Credentials(io, auth::CredentialStore(params, digester)).now();
+  take_all_memory();
+  last.reset();
+  _exit(0);
+}
+
+TEST_CASE("the last owner of credentials frees them when there is no memory to have another thread do it",
+          "[daemon]") {
+  if (test::has_sanitizer(getpid())) return;  // it cannot work with so little memory
+  const pid_t child = fork();
+  REQUIRE(child >= 0);
+  if (child == 0) drop_credentials_without_memory();
+  int status = 0;
+  REQUIRE(waitpid(child, &status, 0) == child);
+  CHECK(status == 0);
 }
 
 }  // namespace
