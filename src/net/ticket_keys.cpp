@@ -99,10 +99,12 @@ TicketKeys::~TicketKeys() {
   if (previous_) wipe(*previous_);
 }
 
-// Rotation happens only when a key is used, so more than one period may have passed.
+// Rotation happens only when a key is used, so more than one period may have passed. The clock of derived
+// keys may be set back, and then they follow it. If they did not, other servers would not know these keys
+// until the time that the clock had shown.
 void TicketKeys::rotate() {
   const std::int64_t number = (clock_() - began_) / period_;
-  if (number <= number_) return;
+  if (number == number_) return;
   if (previous_) wipe(*previous_);
   previous_.reset();
   if (derive_) {

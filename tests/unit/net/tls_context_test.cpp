@@ -317,24 +317,40 @@ TEST_CASE("a session is resumed for two periods of the ticket key, whatever the 
   }
 }
 
+TicketKeys::Key key_of_period(std::int64_t period) {
+  TicketKeys::Key key;
+  key.name.fill(static_cast<std::uint8_t>(period));
+  key.cipher.fill(static_cast<std::uint8_t>(period + 1));
+  return key;
+}
+
+TEST_CASE("derived ticket keys follow a clock that is set back", "[tls]") {
+  constexpr auto kPeriod = 12h;
+  SteadyTime now(1000 * kPeriod);
+  const auto clock = [&] { return now; };
+  TicketKeys began_too_late(key_of_period, clock, kPeriod);
+  now -= 100 * kPeriod;
+  TicketKeys other(key_of_period, clock, kPeriod);
+  CHECK((began_too_late.encryption_key().name == other.encryption_key().name));
+  now -= kPeriod;
+  CHECK(began_too_late.find_decryption_key(key_of_period(899).name));
+  CHECK(began_too_late.find_decryption_key(key_of_period(898).name));
+  CHECK_FALSE(began_too_late.find_decryption_key(key_of_period(900).name));
+}
+
 TEST_CASE("servers that derive their ticket keys from one secret accept each other's tickets", "[tls]") {
   const PemFolder files;
   SteadyTime now = SteadyTime(std::chrono::hours(24 * 365 * 56 + 5));
   const auto clock = [&] { return now; };
-  const auto derive = [](std::int64_t period) {
-    TicketKeys::Key key;
-    key.name.fill(static_cast<std::uint8_t>(period));
-    key.cipher.fill(static_cast<std::uint8_t>(period + 1));
-    return key;
-  };
-  const TlsContext here({files.make("x", "DNS:x.example"), {}}, std::make_shared<TicketKeys>(derive, clock));
+  const TlsContext here({files.make("x", "DNS:x.example"), {}},
+                        std::make_shared<TicketKeys>(key_of_period, clock));
   for (const int version : kVersions) {
     CAPTURE(version);
     const Handshake first(here, {.version = version});
     REQUIRE(first.done());
     const auto is_resumed = [&] {
       const TlsContext there({files.make("x", "DNS:x.example"), {}},
-                             std::make_shared<TicketKeys>(derive, clock));
+                             std::make_shared<TicketKeys>(key_of_period, clock));
       return Handshake(there, {.version = version, .session = first.session()}).resumed();
     };
     CHECK(is_resumed());
