@@ -24,7 +24,8 @@ std::array<Bound, 6> bounds_of(const relay::Totals& totals) {
         streams.refused.value() + associations.refused.value()},
        {"handshakes", "limits.unauthenticated_per_second",
         "TLS or DTLS handshakes were refused because of limits.unauthenticated_per_second",
-        streams.handshakes_withheld.value() + associations.hellos_withheld.value()},
+        streams.handshakes_withheld.value() + associations.hellos_withheld.value() +
+            associations.handshakes_withheld.value()},
        {"unauthenticated_per_second", "limits.unauthenticated_per_second",
         "requests had no answer because of limits.unauthenticated_per_second", core.answers_withheld.value()},
        {"bindings_per_second", "limits.bindings_per_second",

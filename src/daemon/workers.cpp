@@ -82,7 +82,7 @@ void Workers::log_totals() const {
                            describe_counters(totals.of<relay::RelaySocketCounters>()),
                            describe_counters(totals.of<relay::WorkerCounters>()),
                            describe_counters(totals.of<relay::MailCounters>())));
-  if (connections.accepted + connections.refused != 0) {
+  if (connections.accepted + connections.refused + connections.untrusted != 0) {
     spdlog::info(fmt::format("connections: {}{}", describe_counters(connections),
                              describe_counters(totals.of<net::StreamCounters>())));
   }

@@ -142,8 +142,11 @@ Associations::Association* Associations::begin(const FiveTuple& key, const net::
   // address.
   const IpAddress& client = key.client.address;
   const bool is_exempt = turn::is_exempt(clients_, client);
-  if ((!is_exempt && !shared_.limiters.handshakes.take(client, now.steady)) ||
-      !shared_.idle.take(client, is_exempt)) {
+  if (!is_exempt && !shared_.limiters.handshakes.take(client, now.steady)) {
+    ++counters_.handshakes_withheld;
+    return nullptr;
+  }
+  if (!shared_.idle.take(client, is_exempt)) {
     ++counters_.refused;
     return nullptr;
   }

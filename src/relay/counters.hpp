@@ -16,6 +16,7 @@ struct ConnectionCounters {
   Counter accepted;
   Counter refused;
   Counter denied;
+  Counter untrusted;
   Counter timed_out;
   Counter handshakes_begun;
   Counter handshakes_established;
@@ -30,6 +31,7 @@ struct AssociationCounters {
   Counter hellos_withheld;
   Counter begun;
   Counter established;
+  Counter handshakes_withheld;
   Counter refused;
   Counter denied;
   Counter evicted;
@@ -109,6 +111,9 @@ inline constexpr auto kCounterList<relay::ConnectionCounters> = std::to_array<
     {"denied", &relay::ConnectionCounters::denied,
      "Connections from networks that clients may not come from.", "refused_total",
      R"(reason="clients_by_stream")"},
+    {"untrusted", &relay::ConnectionCounters::untrusted,
+     "Connections to a listener with load balancers in front that came from somebody else.", "refused_total",
+     R"(reason="untrusted_proxy")"},
     {"timed_out", &relay::ConnectionCounters::timed_out,
      "Connections that were closed, because there was no handshake, message or allocation in time.",
      "connections_closed_total", R"(reason="timed_out")"},
@@ -140,9 +145,13 @@ inline constexpr auto kCounterList<relay::AssociationCounters> =
          "tls_handshakes_total", R"(protocol="dtls",result="begun")"},
         {"established", &relay::AssociationCounters::established, "DTLS handshakes that succeeded.",
          "tls_handshakes_total", R"(protocol="dtls",result="established")"},
+        {"handshakes_withheld", &relay::AssociationCounters::handshakes_withheld,
+         "DTLS handshakes refused, since the source had begun as many as it may.", "tls_handshakes_total",
+         R"(protocol="dtls",result="withheld")"},
         {"refused", &relay::AssociationCounters::refused,
-         "DTLS handshakes that were refused, because the address had reached its limit.", "refused_total",
-         R"(reason="idle_associations")"},
+         "DTLS handshakes that were refused, because the limit of the address or that of all clients was "
+         "reached.",
+         "refused_total", R"(reason="idle_associations")"},
         {"denied", &relay::AssociationCounters::denied,
          "DTLS datagrams from networks that clients may not come from.", "refused_total",
          R"(reason="clients_by_dtls")"},

@@ -63,11 +63,13 @@ void Streams::on_listener(std::uint64_t index, TimePoint now) {
 
 void Streams::on_accepted(const StreamListener& listener, net::Accepted accepted, TimePoint now) {
   const IpAddress& from = accepted.from.address;
-  if (listener.balancers.empty() ? start_.admit(from) : is_any_of(listener.balancers, from)) {
-    open(listener, std::move(accepted.fd), accepted.from, now);
-  } else if (!listener.balancers.empty()) {
-    ++counters_.refused;
+  if (!listener.balancers.empty() && !is_any_of(listener.balancers, from)) {
+    ++counters_.untrusted;
+    return;
   }
+  // Behind a balancer, the client is admitted when its header has told who it is.
+  if (listener.balancers.empty() && !start_.admit(from)) return;
+  open(listener, std::move(accepted.fd), accepted.from, now);
 }
 
 void Streams::open(const StreamListener& listener, net::Fd fd, const Endpoint& from, TimePoint now) {

@@ -18,7 +18,8 @@ TEST_CASE("refusals because of limits are logged at once, and then once a minute
 
   std::get<relay::ConnectionCounters>(totals.parts).refused += 2;
   std::get<relay::AssociationCounters>(totals.parts).refused += 1;
-  std::get<relay::AssociationCounters>(totals.parts).hellos_withheld += 4;
+  std::get<relay::AssociationCounters>(totals.parts).hellos_withheld += 3;
+  std::get<relay::AssociationCounters>(totals.parts).handshakes_withheld += 1;
   std::get<turn::Counters>(totals.parts).client_denied += 7;
   log.write_lines(totals, start);
   CHECK(

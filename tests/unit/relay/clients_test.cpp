@@ -268,6 +268,25 @@ TEST_CASE("four DTLS handshakes begin in a pass, and the others when their clien
   CHECK(town.totals().of<AssociationCounters>().begun == 6);
 }
 
+TEST_CASE("an address may begin only so many DTLS handshakes in a second", "[relay]") {
+  ClientTown town;
+  town.limiters.handshakes.set_limit(1, 1);
+  DtlsLine first(town.at_udp);
+  DtlsLine second(town.at_udp);
+  town.comes(first);
+  town.begins(second);
+  second.transmit();
+  town.pass();
+  CHECK(town.totals().of<AssociationCounters>().begun == 1);
+  CHECK(town.totals().of<AssociationCounters>().handshakes_withheld == 1);
+  CHECK(town.totals().of<AssociationCounters>().refused == 0);
+  CHECK(town.idle.count() == 1);
+  town.now = town.now + 1s;
+  second.repeat();
+  town.pass();
+  CHECK(town.totals().of<AssociationCounters>().begun == 2);
+}
+
 TEST_CASE("a DTLS client behind a balancer stays reachable while it has an allocation, and no longer",
           "[relay][proxied]") {
   using Kind = Output::Lifetime::Kind;

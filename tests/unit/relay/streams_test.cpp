@@ -233,6 +233,16 @@ TEST_CASE("an address may begin only so many TLS handshakes in a second", "[stre
 }
 
 // Before the header, only the address of the balancer is known, and it is none of a client's.
+TEST_CASE("a connection from somebody else than the balancers reaches no limit, and is counted by itself",
+          "[streams]") {
+  Bench bench(Transport::tcp, {{IpAddress::v4(0xC6336400), 24}});
+  const net::Fd stranger = connect_to(bench.at);
+  bench.pass();
+  CHECK(bench.streams.connections() == 0);
+  CHECK(bench.streams.counters().untrusted == 1);
+  CHECK(bench.streams.counters().refused == 0);
+}
+
 TEST_CASE("new networks of clients do not concern connections whose client is not known yet", "[streams]") {
   Bench bench(Transport::tcp, {{IpAddress::v4(0x7F000001), 32}});
   const net::Fd client = connect_to(bench.at);
