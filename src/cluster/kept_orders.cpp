@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "cluster/known_nodes.hpp"
+#include "cluster/redis_reply.hpp"
 
 namespace turnpike::cluster {
 

@@ -3,6 +3,7 @@
 #include <charconv>
 #include <utility>
 
+#include "cluster/redis_reply.hpp"
 #include "cluster/room_message.hpp"
 
 namespace turnpike::cluster {

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "cluster/freshness.hpp"
+#include "cluster/redis_reply.hpp"
 #include "cluster/room_message.hpp"
 
 namespace turnpike::cluster {

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "cluster/params.hpp"
+#include "cluster/redis_reply.hpp"
 #include "turnpike/base/text.hpp"
 
 namespace turnpike::cluster {

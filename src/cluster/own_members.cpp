@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "cluster/redis_reply.hpp"
 #include "cluster/room_message.hpp"
 
 namespace turnpike::cluster {

@@ -1,7 +1,6 @@
 #include "cluster/redis_connection.hpp"
 
-#include <netdb.h>
-#include <netinet/in.h>
+#include <hiredis/hiredis.h>
 #include <openssl/x509v3.h>
 
 #include <algorithm>
@@ -9,19 +8,17 @@
 #include <boost/asio/detached.hpp>
 #include <boost/asio/generic/stream_protocol.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
-#include <boost/asio/post.hpp>
 #include <boost/asio/ssl/error.hpp>
 #include <boost/asio/ssl/stream.hpp>
 #include <boost/asio/write.hpp>
-#include <exception>
-#include <mutex>
+#include <deque>
 #include <new>
 #include <system_error>
-#include <thread>
 #include <utility>
 
+#include "cluster/host_lookup.hpp"
+#include "cluster/redis_reply.hpp"
 #include "net/asio_types.hpp"
-#include "turnpike/base/printable.hpp"
 
 namespace turnpike::cluster {
 namespace {
@@ -33,38 +30,6 @@ using Clock = std::chrono::steady_clock;
 using Socket = asio::basic_stream_socket<asio::generic::stream_protocol, net::Executor>;
 constexpr std::chrono::seconds kLook{1};  // how often it is checked whether Redis answers
 constexpr std::size_t kReadSize = 16 << 10;
-constexpr std::size_t kMaxError = 200;  // octets of an error reply that are logged
-
-// hiredis allocates as many elements as the arrays of a reply announce, so this limits their number.
-struct BoundedReader {
-  BoundedReader() : reader(redisReaderCreate()) {
-    if (!reader) throw std::bad_alloc();
-    defaults = reader->fn;
-    bounded = *defaults;
-    bounded.createArray = [](const redisReadTask* task, auto elements) -> void* {
-      std::size_t& so_far = *static_cast<std::size_t*>(task->privdata);
-      const auto more = static_cast<std::size_t>(elements);
-      if (more > RedisConnection::kMaxElements - so_far) return nullptr;
-      so_far += more;
-      return defaults->createArray(task, elements);
-    };
-    reader->fn = &bounded;
-    reader->privdata = &announced;
-  }
-  ~BoundedReader() { redisReaderFree(reader); }
-  BoundedReader(const BoundedReader&) = delete;
-  BoundedReader& operator=(const BoundedReader&) = delete;
-
-  redisReader* reader;
-  std::size_t announced = 0;  // elements, in the reply that is being read
-  redisReplyObjectFunctions bounded;
-  static inline thread_local redisReplyObjectFunctions* defaults = nullptr;
-};
-
-struct FreeReply {
-  void operator()(redisReply* reply) const { freeReplyObject(reply); }
-};
-using Reply = std::unique_ptr<redisReply, FreeReply>;
 
 void append(std::string& to, const RedisConnection::Command& command) {
   std::vector<const char*> arguments;
@@ -79,42 +44,6 @@ void append(std::string& to, const RedisConnection::Command& command) {
   if (size < 0) throw std::bad_alloc();
   to.append(text, static_cast<std::size_t>(size));
   redisFreeCommand(text);
-}
-
-bool is_message(const redisReply& reply) {
-  return reply.type == REDIS_REPLY_ARRAY && reply.elements == 3 && text_of(reply.element[0]) == "message";
-}
-
-bool is_error(const redisReply& reply) { return reply.type == REDIS_REPLY_ERROR; }
-
-// Returns the error for a log. It is made printable, since another program chose it.
-std::string error_of(const redisReply& reply) {
-  return printable(std::string_view(reply.str, static_cast<std::size_t>(reply.len)).substr(0, kMaxError));
-}
-
-// Returns the reply itself if it is an error, otherwise the first error in it, or null.
-const redisReply* find_error(const redisReply& reply) {
-  if (is_error(reply)) return &reply;
-  for (std::size_t i = 0; i < reply.elements; ++i) {
-    if (is_error(*reply.element[i])) return reply.element[i];
-  }
-  return nullptr;
-}
-
-// Returns why no command about our keys can be given to this server, as its error says; nothing when the
-// error is about the command itself.
-std::optional<std::string> find_wrong_server(const redisReply& error) {
-  const std::string text = error_of(error);
-  const auto begins_with_one_of = [&text](std::initializer_list<std::string_view> words) {
-    return std::ranges::any_of(words, [&text](std::string_view word) { return text.starts_with(word); });
-  };
-  // It is not the primary any more, or not yet, or it has lost the primary.
-  if (begins_with_one_of({"READONLY", "MASTERDOWN"})) return text;
-  // Somebody's script takes too long, or it loads its data. A new connection could not be used either.
-  if (begins_with_one_of({"BUSY ", "LOADING "})) return text;
-  if (begins_with_one_of({"MOVED ", "ASK ", "CROSSSLOT ", "CLUSTERDOWN "}))
-    return text + ": it is a part of a Redis Cluster, which cannot be used here";
-  return std::nullopt;
 }
 
 // The certificate has to be for this host, which may be an address.
@@ -138,87 +67,11 @@ std::string explain_end(const Error& error) {
   return has_closed ? "it closed the connection" : error.message();
 }
 
-using Addresses = std::vector<asio::generic::stream_protocol::endpoint>;
-
-// Looks a name up on a thread of its own. The resolver of the C library cannot be cancelled, and takes half a
-// minute when no DNS server answers, so nobody waits for that thread.
-class Lookup : public std::enable_shared_from_this<Lookup> {
- public:
-  // `done` is cancelled when there is a result, unless abandon() was called before. It must live until then.
-  explicit Lookup(net::Timer& done) : done_(&done) {}
-
-  // Throws std::system_error when no thread can be started.
-  void start(const RedisAddress& address) {
-    std::thread([self = shared_from_this(), host = address.host, port = std::to_string(address.port)] {
-      try {
-        self->look_up(host, port);
-      } catch (const std::exception& error) {
-        self->finish(error.what(), {});
-      }
-    }).detach();
-  }
-
-  void abandon() {
-    const std::lock_guard lock(mutex_);
-    done_ = nullptr;
-  }
-
-  // Call this after `done` was cancelled. Without addresses, `why` says why there are none.
-  Addresses take(std::string& why) {
-    const std::lock_guard lock(mutex_);
-    why = why_;
-    return std::move(addresses_);
-  }
-
- private:
-  void look_up(const std::string& host, const std::string& port) {
-    addrinfo wanted{};
-    wanted.ai_socktype = SOCK_STREAM;
-    addrinfo* found = nullptr;
-    if (const int error = getaddrinfo(host.c_str(), port.c_str(), &wanted, &found); error != 0)
-      return finish(gai_strerror(error), {});
-    const std::unique_ptr<addrinfo, decltype(&freeaddrinfo)> owned(found, freeaddrinfo);
-    Addresses addresses;
-    for (const addrinfo* one = found; one; one = one->ai_next)
-      addresses.emplace_back(one->ai_addr, one->ai_addrlen, IPPROTO_TCP);
-    finish({}, std::move(addresses));
-  }
-
-  void finish(std::string why, Addresses addresses) {
-    const std::lock_guard lock(mutex_);
-    why_ = std::move(why);
-    addresses_ = std::move(addresses);
-    if (!done_) return;
-    asio::post(done_->get_executor(), [self = shared_from_this()] {
-      const std::lock_guard locked(self->mutex_);
-      if (self->done_) self->done_->cancel();
-    });
-  }
-
-  std::mutex mutex_;
-  net::Timer* done_;  // null when nobody waits any more
-  std::string why_;
-  Addresses addresses_;
-};
-
 struct Abandon {
-  void operator()(Lookup* lookup) const { lookup->abandon(); }
+  void operator()(HostLookup* lookup) const { lookup->abandon(); }
 };
 
 }  // namespace
-
-bool is_done(const redisReply* reply) {
-  return reply && reply->type == REDIS_REPLY_ARRAY && !find_error(*reply);
-}
-
-bool is_wrong_type(const redisReply* reply) {
-  return reply && is_error(*reply) && error_of(*reply).starts_with("WRONGTYPE");
-}
-
-std::optional<std::string_view> text_of(const redisReply* reply) {
-  if (!reply || (reply->type != REDIS_REPLY_STRING && reply->type != REDIS_REPLY_STATUS)) return std::nullopt;
-  return std::string_view(reply->str, static_cast<std::size_t>(reply->len));
-}
 
 // Coroutines and handlers share this object, since they may end after the RedisConnection is destroyed.
 struct RedisConnection::State : std::enable_shared_from_this<State> {
@@ -231,10 +84,9 @@ struct RedisConnection::State : std::enable_shared_from_this<State> {
     net::Timer watch;
     net::Timer step;  // for the lookup of the name, and for each of its addresses
     Clock::time_point began = Clock::now();
-    BoundedReader replies;
-    bool subscribes = false;     // only then a reply may be a message
-    std::size_t unfinished = 0;  // octets of an incomplete reply
-    std::string waiting;         // to be written next
+    ReplyReader replies;
+    bool subscribes = false;  // only then a reply may be a message
+    std::string waiting;      // to be written next
     std::string being_written;
     struct Unanswered {
       Answer answer;
@@ -317,11 +169,11 @@ struct RedisConnection::State : std::enable_shared_from_this<State> {
 
   // Returns the addresses of the host. When there are none, it ends the attempt.
   net::Awaitable<Addresses> look_up(Attempt& attempt) {
-    const auto lookup = std::make_shared<Lookup>(attempt.step);
-    const std::unique_ptr<Lookup, Abandon> waits(lookup.get());
+    const auto lookup = std::make_shared<HostLookup>(attempt.step);
+    const std::unique_ptr<HostLookup, Abandon> waits(lookup.get());
     attempt.step.expires_at(Clock::time_point::max());
     try {
-      lookup->start(address);
+      lookup->start(address.host, address.port);
     } catch (const std::system_error& error) {
       end(attempt, error.what());
       co_return Addresses();
@@ -411,21 +263,15 @@ struct RedisConnection::State : std::enable_shared_from_this<State> {
   }
 
   void read(Attempt& attempt, std::string_view octets) {
-    redisReaderFeed(attempt.replies.reader, octets.data(), octets.size());
-    attempt.unfinished += octets.size();
+    attempt.replies.feed(octets);
     while (!attempt.ended) {
-      void* parsed = nullptr;
-      if (redisReaderGetReply(attempt.replies.reader, &parsed) != REDIS_OK) {
-        note_too_large(attempt);
-        return end(attempt, "its reply is not a valid one, or has too many parts");
-      }
-      if (!parsed) break;
-      attempt.unfinished = attempt.replies.announced = 0;
-      take(attempt, Reply(static_cast<redisReply*>(parsed)));
+      const Reply reply = attempt.replies.next();
+      if (!reply) break;
+      take(attempt, *reply);
     }
-    if (attempt.unfinished <= kMaxReply) return;
+    if (attempt.ended || attempt.replies.fault().empty()) return;
     note_too_large(attempt);
-    end(attempt, "its reply is too long");
+    end(attempt, std::string(attempt.replies.fault()));
   }
 
   void note_too_large(const Attempt& attempt) {
@@ -433,20 +279,20 @@ struct RedisConnection::State : std::enable_shared_from_this<State> {
       too_large = attempt.unanswered.front().key;
   }
 
-  void take(Attempt& attempt, const Reply& reply) {
-    if (attempt.subscribes && is_message(*reply)) {
-      const auto channel = text_of(reply->element[1]);
-      const auto payload = text_of(reply->element[2]);
+  void take(Attempt& attempt, const redisReply& reply) {
+    if (attempt.subscribes && is_message(reply)) {
+      const auto channel = text_of(reply.element[1]);
+      const auto payload = text_of(reply.element[2]);
       if (channel && payload) handlers.message(*channel, *payload);
       return;
     }
     if (attempt.unanswered.empty()) return end(attempt, "it sent a reply without a command");
     const Answer answer = std::move(attempt.unanswered.front().answer);
     attempt.unanswered.pop_front();
-    const redisReply* error = attempt.ready ? find_error(*reply) : nullptr;
+    const redisReply* error = attempt.ready ? find_error(reply) : nullptr;
     const auto why = error ? find_wrong_server(*error) : std::nullopt;
     if (error && !why) handlers.refused(error_of(*error));
-    if (answer) answer(reply.get());
+    if (answer) answer(&reply);
     if (why) end(attempt, *why);
   }
 

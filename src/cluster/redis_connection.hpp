@@ -12,20 +12,16 @@
 // cannot be used. A connection tries this at its beginning, with a command that writes nothing, and ends
 // whenever a reply says so.
 //
-// The size of a reply is limited too. No node writes such large values, so when a reply is too large, its key
-// is deleted after the next connection, and its owner writes it again.
+// The size of a reply is limited too; see ReplyReader. No node writes such large values, so when a reply is
+// too large, its key is deleted after the next connection, and its owner writes it again.
 #pragma once
 
 #include <hiredis/hiredis.h>
 
-#include <boost/asio/awaitable.hpp>
 #include <boost/asio/io_context.hpp>
 #include <chrono>
-#include <deque>
 #include <functional>
-#include <initializer_list>
 #include <memory>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -39,8 +35,6 @@ class RedisConnection {
  public:
   static constexpr std::chrono::seconds kPatience{5};
   static constexpr std::size_t kMaxWaiting = 16 << 20;  // octets, of commands
-  static constexpr std::size_t kMaxReply = 64 << 20;    // octets of one reply
-  static constexpr std::size_t kMaxElements = 1 << 18;  // of all arrays in one reply
   static constexpr std::chrono::milliseconds kMinPause{100};
   static constexpr std::chrono::milliseconds kMaxPause{5000};
 
@@ -75,22 +69,13 @@ class RedisConnection {
   // connection that has sent SUBSCRIBE can send nothing but SUBSCRIBE and UNSUBSCRIBE, of one channel each,
   // and PING.
   void send(const Command& command, Answer answer = {});
-  // Sends commands as one transaction (MULTI, these, EXEC). `answer` gets the reply to EXEC; see is_done().
+  // Sends commands as one transaction (MULTI, these, EXEC). `answer` gets the reply to EXEC; see is_done() in
+  // redis_reply.hpp.
   void send_together(const std::vector<Command>& commands, Answer answer = {});
 
  private:
   struct State;
   std::shared_ptr<State> state_;
 };
-
-// Whether a transaction was carried out, and each of its commands succeeded.
-bool is_done(const redisReply* reply);
-
-// Whether Redis has refused a command because the value at its key is of another type, since somebody else
-// has written it.
-bool is_wrong_type(const redisReply* reply);
-
-// The text of a status or of a bulk string; nothing for another reply.
-std::optional<std::string_view> text_of(const redisReply* reply);
 
 }  // namespace turnpike::cluster

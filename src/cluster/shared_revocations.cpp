@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "cluster/json_reader.hpp"
+#include "cluster/redis_reply.hpp"
 #include "turnpike/auth/params.hpp"
 
 namespace turnpike::cluster {
