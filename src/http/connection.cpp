@@ -1,23 +1,16 @@
 #include "http/connection.hpp"
 
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <array>
-#include <boost/asio/io_context.hpp>
 #include <boost/asio/write.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/read.hpp>
-#include <boost/beast/http/span_body.hpp>
 #include <boost/beast/http/string_body.hpp>
-#include <boost/beast/http/write.hpp>
 #include <boost/beast/websocket/rfc6455.hpp>
 #include <optional>
 
+#include "http/answer_writer.hpp"
+#include "http/client_watch.hpp"
 #include "http/deadline.hpp"
 #include "http/open_web_socket.hpp"
 #include "http/stream.hpp"
@@ -41,19 +34,8 @@ constexpr std::size_t kMaxHeader = 16 << 10;
 // extensions of a chunk nor the trailer fields, and parses each of them only when all of it has come.
 constexpr std::size_t kMaxUnparsed = kMaxHeader + (64 << 10);
 constexpr std::uint32_t kMaxRefusals = 100;  // answered at the same time
-constexpr std::chrono::seconds kBetweenLooks{1};
-
-constexpr std::size_t kFileChunk = 64 << 10;
 constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
 constexpr unsigned kHttp11 = 11;  // as Beast writes versions
-
-// Returns whether the other side has closed its direction, even if unread data is still there.
-bool has_ended(TcpSocket& socket) {
-  tcp_info info{};
-  socklen_t size = sizeof info;
-  if (getsockopt(socket.native_handle(), IPPROTO_TCP, TCP_INFO, &info, &size) != 0) return true;
-  return info.tcpi_state != TCP_ESTABLISHED;
-}
 
 Response too_many_connections() {
   Response response = error_response(429, "there are too many connections from this address");
@@ -109,19 +91,25 @@ std::optional<Response> find_fault_of_upgrade(const Request& request) {
   return std::nullopt;
 }
 
-// The properties of a request that its answer needs.
-struct Framing {
-  unsigned version = kHttp11;
-  bool keep_alive = false;
-  bool only_head = false;
-};
-
 // What the client of a WebSocket that nobody serves sends until it has closed.
 class UnservedWebSocket final : public WebSocketHandler {
  public:
   void on_open(std::uint64_t, std::shared_ptr<WebSocket>, const Request&) override {}
   void on_message(std::uint64_t, std::string_view, bool) override {}
   void on_closed(std::uint64_t, bool) override {}
+};
+
+// A place in the count of a source. Its destructor releases the place, however the connection ends.
+template <class Release>
+class Place {
+ public:
+  explicit Place(Release release) : release_(std::move(release)) {}
+  ~Place() { release_(); }
+  Place(const Place&) = delete;
+  Place& operator=(const Place&) = delete;
+
+ private:
+  Release release_;
 };
 
 }  // namespace
@@ -137,7 +125,7 @@ class Server::Connection::Served final : public Connection {
         has_shaken_hands_(arrival.tls != nullptr),
         stream_(std::make_unique<Stream>(std::move(socket), session_for(server, arrival))),
         deadline_(stream_->next_layer()),
-        look_again_(stream_->get_executor()) {
+        watch_(stream_->next_layer()) {
     ++server_.counters_.connections;
     server_.add(number_, *this);
     const auto early = asio::buffer(arrival.received);
@@ -155,19 +143,19 @@ class Server::Connection::Served final : public Connection {
  private:
   Awaitable<bool> serve_request();
   Awaitable<bool> wait_for_request();
+  Awaitable<bool> serve_counted(Parser& parser, Request& request);
+  Awaitable<bool> receive_and_handle(Parser& parser, Request& request);
   Awaitable<bool> answer_broken(Error error, const Parser& parser);
   Awaitable<bool> serve_upgrade(const Parser& parser, const Request& request);
   Awaitable<bool> receive_body(Parser& parser);
   Awaitable<bool> answer(const Parser& parser, const Request& request, Response response);
+  Response answer_options(const Request& request) const;
   void explain_to_page(const Request& request, Response& response) const;
-  Awaitable<bool> write(Response response, Framing framing);
-  Awaitable<bool> write_file(const FileBody& file);
+  Awaitable<bool> write(Response response, AnswerFraming framing);
   Awaitable<void> upgrade(const Parser& parser, const Request& request, WebSocketHandler& handler);
   Response too_many(const IpAddress& client);
   std::optional<Response> find_refusal(const Request& request) const;
   bool came_to_loopback() const;
-  void watch(std::function<void()> gone);
-  void wait_for_end(const std::weak_ptr<std::function<void()>>& waits);
   void name_client(const Parser& parser, Request& request) const;
   std::optional<std::string_view> describe(Parser& parser, Request& request) const;
   static net::TlsSession session_for(Server& server, net::AcceptedConnection& arrival);
@@ -180,30 +168,12 @@ class Server::Connection::Served final : public Connection {
   bool has_shaken_hands_;
   std::unique_ptr<Stream> stream_;  // null after a WebSocket has taken it over
   Deadline deadline_;
-  net::Timer look_again_;
+  ClientWatch watch_;
   beast::flat_buffer buffer_;
   std::shared_ptr<OpenWebSocket> web_socket_;
-  std::shared_ptr<std::function<void()>> watched_;  // called when the client disconnects
-  bool answering_ = false;                          // a request has come and is not answered yet
+  bool answering_ = false;  // a request has come and is not answered yet
   bool stopping_ = false;
 };
-
-namespace {
-
-// A place in the count of a source. Its destructor releases the place, however the connection ends.
-template <class Release>
-class Place {
- public:
-  explicit Place(Release release) : release_(std::move(release)) {}
-  ~Place() { release_(); }
-  Place(const Place&) = delete;
-  Place& operator=(const Place&) = delete;
-
- private:
-  Release release_;
-};
-
-}  // namespace
 
 Awaitable<void> Server::Connection::serve(Server& server, Socket socket, net::AcceptedConnection arrival) {
   if (server.stopping_) co_return;  // nobody would stop a connection that begins now
@@ -254,7 +224,7 @@ void Server::Connection::Served::abort() {
   Error ignored;
   stream_->next_layer().close(ignored);
   // A client that has sent something early is not watched any more, and its request would wait on.
-  if (watched_) (*std::exchange(watched_, nullptr))();
+  watch_.report_gone();
 }
 
 // Waits for the next request, at most for Deadlines::idle. Returns false when the connection has ended. Empty
@@ -297,14 +267,23 @@ Awaitable<bool> Server::Connection::Served::serve_request() {
     co_return co_await answer(parser, request, error_response(400, *fault));
   }
   if (to_https_ != net::ToHttps::no) co_return co_await answer(parser, request, to_https(request, to_https_));
+  co_return co_await serve_counted(parser, request);
+}
+
+// Serves a request whose header is understood. While it is served, a client behind a proxy has a place in the
+// count of its address; the proxy itself has no limit.
+Awaitable<bool> Server::Connection::Served::serve_counted(Parser& parser, Request& request) {
+  if (!request.proxied || request.client == peer_) co_return co_await receive_and_handle(parser, request);
+  if (!server_.connections_from_.take(request.client))
+    co_return co_await answer(parser, request, too_many(request.client));
+  const Place place([this, client = request.client] { server_.connections_from_.release(client); });
+  co_return co_await receive_and_handle(parser, request);
+}
+
+// A body takes memory and time, so the client must have a place in the count before.
+Awaitable<bool> Server::Connection::Served::receive_and_handle(Parser& parser, Request& request) {
   // Before the body, since Beast adds the trailer fields behind it to the header.
   const bool is_upgrade = beast::websocket::is_upgrade(parser.get());
-  const bool counted = request.proxied && request.client != peer_;  // the proxy itself has no limit
-  const bool taken = counted && server_.connections_from_.take(request.client);
-  const Place place([&, client = request.client] {
-    if (taken) server_.connections_from_.release(client);
-  });
-  if (counted && !taken) co_return co_await answer(parser, request, too_many(request.client));
   std::optional<Response> refusal = find_refusal(request);
   Arrival arrival;
   if (!refusal) arrival = server_.router_.arrive(request);
@@ -313,22 +292,26 @@ Awaitable<bool> Server::Connection::Served::serve_request() {
   parser.body_limit(max_body);
   if (parser.content_length().value_or(0) > max_body)
     co_return co_await answer_broken(beast::http::error::body_limit, parser);
-  // A body takes memory and time, so the client must have a place in the count before.
   if (!parser.is_done() && !co_await receive_body(parser)) co_return false;
   request.body = parser.get().body();
   if (refusal) co_return co_await answer(parser, request, std::move(*refusal));
   if (is_upgrade) co_return co_await serve_upgrade(parser, request);
-  if (request.method == "OPTIONS") {
-    if (!server_.origins_.allows(request)) server_.report_refused(refused_origin(request));
-    Response response = server_.origins_.preflight(request);
-    if (request.path == "*") response.set("Allow", "GET, HEAD, POST, OPTIONS");  // RFC 9110 §9.3.7
-    co_return co_await answer(parser, request, std::move(response));
-  }
-  request.watch = [this](std::function<void()> gone) { watch(std::move(gone)); };
+  if (request.method == "OPTIONS") co_return co_await answer(parser, request, answer_options(request));
+  request.watch = [this](std::function<void()> gone) {
+    deadline_.clear();
+    watch_.begin(std::move(gone));
+  };
   Response response = co_await server_.router_.handle(request);
-  watched_.reset();
+  watch_.end();
   arrival.until_answered.reset();  // the client may ask again as soon as it has the answer
   co_return co_await answer(parser, request, std::move(response));
+}
+
+Response Server::Connection::Served::answer_options(const Request& request) const {
+  if (!server_.origins_.allows(request)) server_.report_refused(refused_origin(request));
+  Response response = server_.origins_.preflight(request);
+  if (request.path == "*") response.set("Allow", "GET, HEAD, POST, OPTIONS");  // RFC 9110 §9.3.7
+  return response;
 }
 
 // Answers a request for a WebSocket. Returns whether the connection continues, as it may after a refusal.
@@ -452,27 +435,6 @@ std::optional<std::string_view> Server::Connection::Served::describe(Parser& par
   return std::nullopt;
 }
 
-void Server::Connection::Served::watch(std::function<void()> gone) {
-  deadline_.clear();
-  watched_ = std::make_shared<std::function<void()>>(std::move(gone));
-  wait_for_end(watched_);
-}
-
-// While a request waits, only the end of the connection is of interest. Data that the client sends early
-// stays in the socket, and since the socket is readable from then on, we look again from time to time. Behind
-// TLS such data may be the close_notify of a client that is about to go.
-void Server::Connection::Served::wait_for_end(const std::weak_ptr<std::function<void()>>& waits) {
-  stream_->next_layer().async_wait(TcpSocket::wait_read, [this, waits](const Error& error) {
-    const auto watched = waits.lock();
-    if (!watched) return;
-    if (error || has_ended(stream_->next_layer())) return (*std::exchange(watched_, nullptr))();
-    look_again_.expires_after(kBetweenLooks);
-    look_again_.async_wait([this, waits](const Error& cancelled) {
-      if (!cancelled && !waits.expired()) wait_for_end(waits);
-    });
-  });
-}
-
 // A page of an allowed origin may read why its request was refused, whatever has refused it. Handlers that
 // decide themselves which origins may read their answers have set Vary.
 void Server::Connection::Served::explain_to_page(const Request& request, Response& response) const {
@@ -492,48 +454,10 @@ Awaitable<bool> Server::Connection::Served::answer(const Parser& parser, const R
                                                  .only_head = message.method() == beast::http::verb::head});
 }
 
-// Returns true when the connection continues. A body in memory is written in place, a file in parts.
-Awaitable<bool> Server::Connection::Served::write(Response response, Framing framing) {
-  beast::http::response<beast::http::span_body<const char>> message;
-  message.result(response.status);
-  message.version(framing.version);
-  for (const auto& [name, value] : response.headers)
-    message.insert(beast::string_view(name.data(), name.size()), value);
-  message.set("X-Content-Type-Options", "nosniff");
-  message.set(beast::http::field::date, server_.date_.now());  // RFC 9110 §6.6.1
-  message.keep_alive(framing.keep_alive);
-
-  const auto* file = std::get_if<FileBody>(&response.body);
-  std::string_view text;
-  if (const auto* own = std::get_if<std::string>(&response.body)) text = *own;
-  if (const auto* asset = std::get_if<std::string_view>(&response.body)) text = *asset;
-  const bool has_content = response.status != 304 && response.status != 204;  // RFC 9110 §6.4.1
-  if (has_content) message.content_length(file ? file->size : text.size());
-  if (has_content && !framing.only_head) message.body() = {text.data(), text.size()};
-
-  deadline_.set(server_.params_.deadlines.answer);
-  const auto [error, size] = co_await beast::http::async_write(*stream_, message, net::kAsTuple);
-  if (error) co_return false;
-  if (file && has_content && !framing.only_head && !co_await write_file(*file)) co_return false;
-  co_return framing.keep_alive;
-}
-
-// The deadline applies to each part and not to the whole file, since a browser reads a film as slowly as it
-// plays it.
-Awaitable<bool> Server::Connection::Served::write_file(const FileBody& file) {
-  const auto chunk = std::make_unique<std::array<char, kFileChunk>>();
-  for (std::uint64_t written = 0; written < file.size;) {
-    const std::size_t wanted = std::min<std::uint64_t>(chunk->size(), file.size - written);
-    const ssize_t got =
-        pread(file.file.get(), chunk->data(), wanted, static_cast<off_t>(file.start + written));
-    if (got <= 0) co_return false;  // the file became shorter meanwhile
-    deadline_.set(server_.params_.deadlines.answer);
-    const auto part = asio::buffer(chunk->data(), static_cast<std::size_t>(got));
-    const auto [error, size] = co_await asio::async_write(*stream_, part, net::kAsTuple);
-    if (error) co_return false;
-    written += size;
-  }
-  co_return true;
+Awaitable<bool> Server::Connection::Served::write(Response response, AnswerFraming framing) {
+  response.set("Date", server_.date_.now());  // RFC 9110 §6.6.1
+  co_return co_await write_answer(*stream_, deadline_, server_.params_.deadlines.answer, std::move(response),
+                                  framing);
 }
 
 Awaitable<void> Server::Connection::Served::upgrade(const Parser& parser, const Request& request,

@@ -1,5 +1,5 @@
 // One HTTP connection from its first octet to its last: TLS, requests one after another, and possibly a
-// WebSocket at the end. Only connection.cpp includes the parts of Beast that take long to compile.
+// WebSocket at the end.
 #pragma once
 
 #include "http/server.hpp"
