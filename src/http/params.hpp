@@ -32,10 +32,10 @@ struct Limits {
 
 struct Deadlines {
   Duration handshake = std::chrono::seconds(10);  // TLS handshake
-  Duration headers = std::chrono::seconds(10);    // from the first octet, or from the start
+  Duration headers = std::chrono::seconds(10);    // from the first octet of a request
   Duration body = std::chrono::seconds(20);
-  Duration answer = std::chrono::seconds(30);   // until the client has received the answer
-  Duration idle = std::chrono::seconds(30);     // between two requests
+  Duration answer = std::chrono::seconds(30);   // until the client has received it, or a part of a file
+  Duration idle = std::chrono::seconds(30);     // until the first octet of a request comes
   Duration silence = std::chrono::seconds(15);  // of a WebSocket; a ping is sent at half of it
   Duration closing_handshake =
       std::chrono::seconds(10);  // of a WebSocket that is closed, until its client has closed it
