@@ -101,6 +101,40 @@ std::map<std::string, std::chrono::seconds> certificate_expiries(
   return expiries;
 }
 
+json::array list_certificates(const std::vector<net::Certificate>& certificates) {
+  json::array list;
+  for (const net::Certificate& one : certificates) {
+    list.push_back({{"name", one.public_name()}, {"expires", signaling::to_rfc3339(one.not_after())}});
+  }
+  return list;
+}
+
+json::array list_workers(const std::vector<relay::Totals>& each) {
+  json::array list;
+  for (const relay::Totals& one : each) {
+    const auto& core = one.of<turn::Counters>();
+    const auto& streamed = one.of<relay::TcpRelayCounters>();
+    // The counters are read one after the other while the worker counts, so the second may be the larger one.
+    const std::uint64_t created = core.allocations_created;
+    list.push_back({{"allocations", created - std::min(created, core.allocations_deleted.value())},
+                    {"to_peer_bytes", core.to_peer_bytes + streamed.to_peer_bytes},
+                    {"to_client_bytes", core.to_client_bytes + streamed.to_client_bytes}});
+  }
+  return list;
+}
+
+// Returns the values of a family whose only label is the reason.
+json::object list_by_reason(const std::vector<admin::Metric>& metrics, std::string_view family) {
+  json::object values;
+  for (const admin::Metric& metric : metrics) {
+    if (metric.family != family) continue;
+    const std::size_t quote = metric.labels.find('"');
+    values[metric.labels.substr(quote + 1, metric.labels.size() - quote - 2)] =
+        static_cast<std::uint64_t>(metric.value);
+  }
+  return values;
+}
+
 }  // namespace
 
 std::vector<Metrics::LimitUse> Metrics::limits() const {
@@ -196,48 +230,22 @@ void Metrics::add_to(std::vector<admin::Metric>& metrics) const {
   add_counters_of_threads(metrics);
 }
 
+json::array Metrics::list_limits() const {
+  json::array list;
+  for (const LimitUse& one : limits())
+    list.push_back({{"name", one.name}, {"used", one.used}, {"limit", one.limit}});
+  return list;
+}
+
 json::object Metrics::make_status() const {
   const Readiness readiness = parts_.readiness();
   const auto uptime =
       std::chrono::duration_cast<std::chrono::seconds>(std::chrono::steady_clock::now() - parts_.started);
-  json::array limit_list;
-  for (const LimitUse& one : limits()) {
-    limit_list.push_back({{"name", one.name}, {"used", one.used}, {"limit", one.limit}});
-  }
-  json::array listeners;
-  for (const std::string& url : parts_.listeners.urls()) listeners.emplace_back(url);
-  json::array certificates;
-  if (parts_.tls) {
-    for (const net::Certificate& certificate : *parts_.tls->certificates()) {
-      certificates.push_back(
-          {{"name", certificate.public_name()}, {"expires", signaling::to_rfc3339(certificate.not_after())}});
-    }
-  }
-  json::array per_worker;
-  for (const relay::Totals& one : parts_.workers.count_each()) {
-    const auto& core = one.of<turn::Counters>();
-    const auto& streamed = one.of<relay::TcpRelayCounters>();
-    // The counters are read one after the other while the worker counts, so the second may be the larger one.
-    const std::uint64_t created = core.allocations_created;
-    per_worker.push_back({{"allocations", created - std::min(created, core.allocations_deleted.value())},
-                          {"to_peer_bytes", core.to_peer_bytes + streamed.to_peer_bytes},
-                          {"to_client_bytes", core.to_client_bytes + streamed.to_client_bytes}});
-  }
+  const std::vector<std::string>& urls = parts_.listeners.urls();
   const relay::Totals totals = parts_.workers.count_all();
   std::vector<admin::Metric> metrics;
   totals.for_each([&](const auto& one) { admin::add_metrics(metrics, one); });
   add_counters_of_threads(metrics);
-  json::object refused;
-  json::object dropped;
-  for (const admin::Metric& metric : metrics) {
-    json::object* into = metric.family == "refused_total"   ? &refused
-                         : metric.family == "dropped_total" ? &dropped
-                                                            : nullptr;
-    if (!into) continue;
-    const std::size_t quote = metric.labels.find('"');
-    const std::string reason = metric.labels.substr(quote + 1, metric.labels.size() - quote - 2);
-    (*into)[reason] = static_cast<std::uint64_t>(metric.value);
-  }
   const auto& core = totals.of<turn::Counters>();
   const auto& streamed = totals.of<relay::TcpRelayCounters>();
   return {{"version", TURNPIKE_VERSION},
@@ -246,18 +254,18 @@ json::object Metrics::make_status() const {
           {"uptime_s", uptime.count()},
           {"workers", parts_.workers.count()},
           {"allocations", parts_.limits.allocations.in_use()},
-          {"limits", std::move(limit_list)},
-          {"listeners", std::move(listeners)},
-          {"certificates", std::move(certificates)},
-          {"per_worker", std::move(per_worker)},
+          {"limits", list_limits()},
+          {"listeners", json::array(urls.begin(), urls.end())},
+          {"certificates", parts_.tls ? list_certificates(*parts_.tls->certificates()) : json::array()},
+          {"per_worker", list_workers(parts_.workers.count_each())},
           {"nodes", parts_.clustering.list_nodes()},
           {"requests", core.requests.value()},
           {"to_peer_bytes", core.to_peer_bytes + streamed.to_peer_bytes},
           {"to_client_bytes", core.to_client_bytes + streamed.to_client_bytes},
           {"to_peer_packets", core.to_peer.value()},
           {"to_client_packets", core.to_client.value()},
-          {"refused", std::move(refused)},
-          {"dropped", std::move(dropped)}};
+          {"refused", list_by_reason(metrics, "refused_total")},
+          {"dropped", list_by_reason(metrics, "dropped_total")}};
 }
 
 }  // namespace turnpike::daemon

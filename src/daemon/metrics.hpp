@@ -2,6 +2,7 @@
 // Nothing is changed by it but the measure of this node's load, which is taken anew.
 #pragma once
 
+#include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <chrono>
 #include <functional>
@@ -59,6 +60,7 @@ class Metrics {
     std::uint64_t limit = 0;  // 0: none
   };
   std::vector<LimitUse> limits() const;
+  boost::json::array list_limits() const;
   void add_limits(std::vector<admin::Metric>& metrics) const;
   // The counters of the threads beside the workers.
   void add_counters_of_threads(std::vector<admin::Metric>& metrics) const;

@@ -119,18 +119,9 @@ Streams::Received Streams::on_event(EventTag tag, std::uint32_t events, TimePoin
   Connection* connection = book_.find(in_hand_);
   if (!connection) return {};
   using State = net::Stream::State;
-  net::Stream& stream = connection->stream;
+  const net::Stream& stream = connection->stream;
   if (connection->detector && !start_.detect_protocol(*connection, (events & kAtEnd) != 0, now)) return {};
-  State state = State::open;
-  if ((events & EPOLLOUT) != 0) state = stream.send_waiting();
-  if (state == State::open && stream.holds_octets()) {
-    state = stream.take_held(buffers_, messages_);
-  } else if (state == State::open && (events & ~EPOLLOUT) != 0) {
-    const std::size_t most = connection->has_allocation ? net::StreamBuffers::kReceiveSize
-                             : connection->in_handshake ? kHandshakeReceives
-                                                        : kStrangerReceives;
-    state = stream.receive(buffers_, messages_, most);
-  }
+  State state = transfer(*connection, events);
   if (state == State::http) {
     if (!connection->was_established) ++counters_.handshakes_established;
     start_.hand_over_http(*connection);
@@ -150,6 +141,21 @@ Streams::Received Streams::on_event(EventTag tag, std::uint32_t events, TimePoin
     book_.end(*connection);
   }
   return {connection->tuple, messages_};
+}
+
+// Sends what waits, as far as the socket takes it, and takes the messages that have come.
+net::Stream::State Streams::transfer(Connection& connection, std::uint32_t events) {
+  using State = net::Stream::State;
+  net::Stream& stream = connection.stream;
+  if ((events & EPOLLOUT) != 0) {
+    const State state = stream.send_waiting();
+    if (state != State::open) return state;
+  }
+  if (stream.holds_octets()) return stream.take_held(buffers_, messages_);
+  if ((events & ~EPOLLOUT) == 0) return State::open;
+  if (connection.has_allocation) return stream.receive(buffers_, messages_, net::StreamBuffers::kReceiveSize);
+  return stream.receive(buffers_, messages_,
+                        connection.in_handshake ? kHandshakeReceives : kStrangerReceives);
 }
 
 // --- Output

@@ -81,6 +81,7 @@ class Streams final : public ClientTransport {
   void on_accepted(const StreamListener& listener, net::Accepted accepted, TimePoint now);
   void open(const StreamListener& listener, net::Fd fd, const Endpoint& from, TimePoint now);
   Connection* make(const StreamListener& listener, net::Fd fd, const Endpoint& from);
+  net::Stream::State transfer(Connection& connection, std::uint32_t events);
   void set_deadline(Connection& connection, SteadyTime deadline);
 
   const Shared shared_;

@@ -162,6 +162,34 @@ std::map<IpAddress, IpAddress> find_advertised(const config::Config& config) {
   return advertised;
 }
 
+// Returns what the URLs and the credentials are made of, as the daemon would make them.
+signaling::IceParams ice_params_of(const config::Config& config, const CredentialsOptions& options) {
+  const bool is_node = config.cluster.is_enabled();
+  if (config.auth.secrets.empty() && !is_node) {
+    throw std::runtime_error("auth.secrets of " + options.config_file + " is empty");
+  }
+  signaling::IceParams params;
+  // Credentials of a cluster are valid on all of its nodes.
+  params.secret =
+      is_node ? cluster::credential_secret(config.cluster.secrets.front()) : config.auth.secrets.front();
+  params.lifetime = options.ttl;
+  for (const config::Listener& listener : config.listen) {
+    params.listeners.push_back({listener.transport, listener.endpoint});
+    if (listener.auto_detect && config.tls.complete())
+      params.listeners.push_back({Transport::tls, listener.endpoint});
+  }
+  params.host = options.host.empty() ? find_host(config) : options.host;
+  if (params.host.empty()) params.advertise = find_advertised(config);
+  if (params.host.empty() && params.advertise.empty()) {
+    params.host = "turn.example.org";
+    complain(
+        "turnpikectl: the configuration does not say by which name clients find this server, so the URLs "
+        "have " +
+        params.host + " in its place, or use --host");
+  }
+  return params;
+}
+
 // Prints what is wrong with a configuration. Returns the exit code.
 int report_errors(const config::Errors& errors, bool json) {
   if (!json) {
@@ -172,6 +200,39 @@ int report_errors(const config::Errors& errors, bool json) {
   for (const config::Error& error : errors) all.append(all.empty() ? "" : "; ").append(to_string(error));
   report_failure("bad-configuration", all, json);
   return kRefused;
+}
+
+void say_limits(const json::array& limits) {
+  Table table({{.title = "LIMIT"}, {.title = "USED", .is_number = true}, {.title = "OF", .is_number = true}});
+  for (const json::value& value : limits) {
+    if (!value.is_object()) continue;
+    const json::object& limit = value.get_object();
+    const std::uint64_t most = number_of(limit, "limit");
+    table.add({text_of(limit, "name"), std::to_string(number_of(limit, "used")),
+               most == 0 ? "no limit" : std::to_string(most)});
+  }
+  say("");
+  say(table.lines());
+}
+
+void say_listeners(const json::array& listeners) {
+  Table table({{.title = "LISTENS ON"}});
+  for (const json::value& value : listeners) {
+    if (value.is_string()) table.add({std::string(value.get_string())});
+  }
+  say("");
+  say(table.lines());
+}
+
+void say_certificates(const json::array& certificates) {
+  if (certificates.empty()) return;
+  Table table({{.title = "CERTIFICATE"}, {.title = "EXPIRES"}});
+  for (const json::value& value : certificates) {
+    if (value.is_object())
+      table.add({text_of(value.get_object(), "name"), text_of(value.get_object(), "expires")});
+  }
+  say("");
+  say(table.lines());
 }
 
 // Prints the reasons that have a count, the most frequent one first.
@@ -228,32 +289,9 @@ int show_status(const Connection& daemon, bool json) {
       std::to_string(workers) + (workers == 1 ? " worker" : " workers"));
   say("relayed " + readable_bytes(number_of(status, "to_peer_bytes")) + " to peers and " +
       readable_bytes(number_of(status, "to_client_bytes")) + " to clients");
-  say("");
-  Table limits(
-      {{.title = "LIMIT"}, {.title = "USED", .is_number = true}, {.title = "OF", .is_number = true}});
-  for (const json::value& value : list_of(status, "limits")) {
-    if (!value.is_object()) continue;
-    const json::object& limit = value.get_object();
-    const std::uint64_t most = number_of(limit, "limit");
-    limits.add({text_of(limit, "name"), std::to_string(number_of(limit, "used")),
-                most == 0 ? "no limit" : std::to_string(most)});
-  }
-  say(limits.lines());
-  say("");
-  Table listeners({{.title = "LISTENS ON"}});
-  for (const json::value& value : list_of(status, "listeners")) {
-    if (value.is_string()) listeners.add({std::string(value.get_string())});
-  }
-  say(listeners.lines());
-  if (const json::array& certificates = list_of(status, "certificates"); !certificates.empty()) {
-    Table table({{.title = "CERTIFICATE"}, {.title = "EXPIRES"}});
-    for (const json::value& value : certificates) {
-      if (value.is_object())
-        table.add({text_of(value.get_object(), "name"), text_of(value.get_object(), "expires")});
-    }
-    say("");
-    say(table.lines());
-  }
+  say_limits(list_of(status, "limits"));
+  say_listeners(list_of(status, "listeners"));
+  say_certificates(list_of(status, "certificates"));
   say_counts(object_of(status, "refused"), "REFUSED BECAUSE OF");
   say_counts(object_of(status, "dropped"), "DROPPED BECAUSE OF");
   return kDone;
@@ -426,30 +464,7 @@ int mint_credentials(const CredentialsOptions& options, bool json) {
   if (options.name.empty() || options.name.size() > kMaxMintedName) {
     throw std::invalid_argument("NAME has 1 to " + std::to_string(kMaxMintedName) + " octets");
   }
-  const bool is_node = config->cluster.is_enabled();
-  if (config->auth.secrets.empty() && !is_node) {
-    throw std::runtime_error("auth.secrets of " + options.config_file + " is empty");
-  }
-  signaling::IceParams params;
-  // Credentials of a cluster are valid on all of its nodes.
-  params.secret =
-      is_node ? cluster::credential_secret(config->cluster.secrets.front()) : config->auth.secrets.front();
-  params.lifetime = options.ttl;
-  for (const config::Listener& listener : config->listen) {
-    params.listeners.push_back({listener.transport, listener.endpoint});
-    if (listener.auto_detect && config->tls.complete())
-      params.listeners.push_back({Transport::tls, listener.endpoint});
-  }
-  params.host = options.host.empty() ? find_host(*config) : options.host;
-  if (params.host.empty()) params.advertise = find_advertised(*config);
-  if (params.host.empty() && params.advertise.empty()) {
-    params.host = "turn.example.org";
-    complain(
-        "turnpikectl: the configuration does not say by which name clients find this server, so the URLs "
-        "have " +
-        params.host + " in its place, or use --host");
-  }
-  signaling::IceServers servers(std::move(params));
+  signaling::IceServers servers(ice_params_of(*config, options));
   const std::string host = servers.host_for({});
   const auto now = std::chrono::system_clock::now().time_since_epoch();
   const signaling::IceCredentials credentials =

@@ -88,7 +88,8 @@ const char* member_of(const std::string& key) {
 
 struct Imported {
   json::array names;
-  json::array refused;  // {"name", "why"}
+  json::array refused;                                   // {"name", "why"}
+  std::map<std::string, std::uint64_t> of_other_realms;  // users, whose keys hold for that realm alone
 };
 
 // Sends all users together. When the daemon refuses one of them, it sends them one by one.
@@ -113,19 +114,15 @@ std::string what_to_do_with(const std::string& table) {
   return "turnpikectl on the admin socket takes the place of that console";
 }
 
-int import_users(const Connection& daemon, const std::string& file, bool as_json) {
-  const CoturnDatabase database = read_database(file);
-  const Answer known = daemon.get("/v1/users?limit=1");
-  if (!known.ok() || !known.body.is_object()) return refuse(known, as_json);
-  const std::string realm = text_of(known.body.get_object(), "realm");
-
+// Gives the daemon all users of its realm, as many at once as it takes.
+Imported import_all(const Connection& daemon, const std::vector<CoturnDatabase::User>& users,
+                    const std::string& realm) {
   Imported imported;
-  std::map<std::string, std::uint64_t> of_other_realms;
   json::array waiting;
   std::size_t octets = 0;
-  for (const CoturnDatabase::User& user : database.users) {
+  for (const CoturnDatabase::User& user : users) {
     if (user.realm != realm) {
-      ++of_other_realms[user.realm];
+      ++imported.of_other_realms[user.realm];
       continue;
     }
     const char* const member = member_of(user.key);
@@ -145,24 +142,26 @@ int import_users(const Connection& daemon, const std::string& file, bool as_json
     waiting.push_back(std::move(one));
   }
   if (!waiting.empty()) give(daemon, waiting, imported);
+  return imported;
+}
 
-  const int code = imported.refused.empty() ? kDone : kRefused;
-  if (as_json) {
-    json::object realms;
-    for (const auto& [name, count] : of_other_realms) realms[name] = count;
-    json::object tables;
-    for (const auto& [name, count] : database.others) tables[name] = count;
-    say_json({{"realm", realm},
-              {"imported", imported.names},
-              {"refused", imported.refused},
-              {"other_realms", realms},
-              {"other_tables", tables}});
-    return code;
-  }
+void say_imported_json(const Imported& imported, const CoturnDatabase& database, const std::string& realm) {
+  json::object realms;
+  for (const auto& [name, count] : imported.of_other_realms) realms[name] = count;
+  json::object tables;
+  for (const auto& [name, count] : database.others) tables[name] = count;
+  say_json({{"realm", realm},
+            {"imported", imported.names},
+            {"refused", imported.refused},
+            {"other_realms", realms},
+            {"other_tables", tables}});
+}
+
+void say_imported(const Imported& imported, const CoturnDatabase& database, const std::string& realm) {
   say("imported " + std::to_string(imported.names.size()) + " users of realm " + realm);
   for (const json::value& one : imported.refused)
     say("not imported: " + text_of(one.get_object(), "name") + ": " + text_of(one.get_object(), "why"));
-  for (const auto& [name, count] : of_other_realms) {
+  for (const auto& [name, count] : imported.of_other_realms) {
     say("not imported: " + std::to_string(count) + " of realm " + (name.empty() ? "\"\"" : name) +
         ", since their keys hold for that realm alone");
   }
@@ -173,7 +172,20 @@ int import_users(const Connection& daemon, const std::string& file, bool as_json
   if (!imported.names.empty())
     say("coturn stores MD5 keys only, so turnpike offers MD5 only to all clients until these users have a "
         "new password");
-  return code;
+}
+
+int import_users(const Connection& daemon, const std::string& file, bool as_json) {
+  const CoturnDatabase database = read_database(file);
+  const Answer known = daemon.get("/v1/users?limit=1");
+  if (!known.ok() || !known.body.is_object()) return refuse(known, as_json);
+  const std::string realm = text_of(known.body.get_object(), "realm");
+  const Imported imported = import_all(daemon, database.users, realm);
+  if (as_json) {
+    say_imported_json(imported, database, realm);
+  } else {
+    say_imported(imported, database, realm);
+  }
+  return imported.refused.empty() ? kDone : kRefused;
 }
 
 int import_config(std::istream& stream, const std::string& file, bool as_json) {
