@@ -29,7 +29,7 @@ bool covers(const Revocation& revocation, std::string_view id, std::string_view 
   }
 }
 
-bool Revocations::covers(const Revocation& revocation) const {
+bool Revocations::includes(const Revocation& revocation) const {
   const auto found = of(revocation.kind).find(revocation.name);
   return found != of(revocation.kind).end() && found->second.since >= revocation.since &&
          found->second.until >= revocation.until;

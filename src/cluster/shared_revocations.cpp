@@ -91,7 +91,7 @@ void SharedRevocations::merge(const redisReply& reply) {
   }
   std::vector<RedisConnection::Command> missing;
   for (const Revocation& one : hooks_.list()) {
-    if (!there.covers(one)) add_publication(one, missing);
+    if (!there.includes(one)) add_publication(one, missing);
     if (missing.size() >= kMaxTogether) commands_.send_together(std::exchange(missing, {}));
   }
   if (!missing.empty()) commands_.send_together(missing);

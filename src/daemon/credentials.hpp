@@ -34,7 +34,7 @@ class Credentials {
 
   // See auth::Revocations. Users who are revoked are refused from the next snapshot on.
   bool add(const auth::Revocation& revocation, WallTime now) { return revocations_.add(revocation, now); }
-  bool covers(const auth::Revocation& revocation) const { return revocations_.covers(revocation); }
+  bool includes(const auth::Revocation& revocation) const { return revocations_.includes(revocation); }
   std::vector<auth::Revocation> list_revoked() const;
 
   // Warns once about users without a key for SHA-256, and again only after no user has lacked one in between.

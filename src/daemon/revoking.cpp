@@ -42,8 +42,8 @@ http::Awaitable<Result<json::object, admin::Refusal>> Revoking::revoke(Revocatio
   // An operator knows a guest by its user name, which is not the subject of a token.
   if (subject && auth::is_guest_name(*subject)) all.push_back({kind, *subject, now, now + duration});
   apply(all);
-  // A revocation that an earlier, longer one covers was not added, but is fine too.
-  if (!std::ranges::all_of(all, [this](const Revocation& one) { return parts_.credentials.covers(one); })) {
+  // A revocation that an earlier, longer one includes was not added, but is fine too.
+  if (!std::ranges::all_of(all, [this](const Revocation& one) { return parts_.credentials.includes(one); })) {
     co_return admin::Refusal{
         409, "too-many",
         "10,000 tokens and subjects are revoked already; a shorter time for each lets more be."};
@@ -75,7 +75,7 @@ std::vector<Revocation> Revoking::apply(const std::vector<Revocation>& revocatio
     refuses_users = true;
   };
   for (const Revocation& one : revocations) {
-    if (one.until <= now || parts_.credentials.covers(one) || !parts_.credentials.add(one, now)) continue;
+    if (one.until <= now || parts_.credentials.includes(one) || !parts_.credentials.add(one, now)) continue;
     fresh.push_back(one);
     if (one.kind == Revocation::Kind::user) refuses_users = true;
     if (one.kind == Revocation::Kind::subject) refuse_user_of(one);

@@ -81,8 +81,8 @@ class Clients {
   Streams& streams() { return streams_; }
 
  private:
-  // A datagram can be received without a new pass while there is this much room.
-  static constexpr std::size_t kDatagramsPerCall = 128;
+  // With less room than this for datagrams, what has come is handled to its end first, which makes room.
+  static constexpr std::size_t kLeastRoom = 128;
 
   ClientTransport& of(Transport transport) {
     switch (transport) {
@@ -129,7 +129,7 @@ template <class Host>
 void Clients::on_listener(std::uint32_t index, TimePoint now, net::ReceivePool& pool, Host& host) {
   const ListenerSocket& listener = udp_.listeners()[index];
   const PathId path = path_of_listener(index);
-  if (pool.free_slots() < kDatagramsPerCall) host.flush(now);
+  if (pool.free_slots() < kLeastRoom) host.flush(now);
   const auto datagrams = pool.receive(listener.socket.get(), pool.free_slots());
   if (listener.is_behind_balancers()) {
     for (const net::ReceivedDatagram& datagram : datagrams) {

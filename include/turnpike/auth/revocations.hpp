@@ -45,7 +45,7 @@ class Revocations {
   // nothing, when there are kMax unexpired ones of this kind.
   bool add(const Revocation& revocation, WallTime now);
   // Whether adding it would change nothing.
-  bool covers(const Revocation& revocation) const;
+  bool includes(const Revocation& revocation) const;
   // Whether one of the revocations covers a token. An empty id or subject is none.
   bool has(std::string_view id, std::string_view subject, std::optional<WallTime> issued, WallTime now) const;
   // The revocations that have not expired, sorted by kind and name.

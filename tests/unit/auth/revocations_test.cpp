@@ -47,14 +47,14 @@ TEST_CASE("what is known already is covered, and what has to be remembered is li
   Revocations revocations;
   const Revocation token{Kind::token, "a", kThen, kThen + 1h};
   const Revocation user{Kind::user, "a", kThen, kThen + 2h};
-  CHECK_FALSE(revocations.covers(token));
+  CHECK_FALSE(revocations.includes(token));
   REQUIRE(revocations.add(token, kThen));
   REQUIRE(revocations.add(user, kThen));
-  CHECK(revocations.covers(token));
-  CHECK(revocations.covers({Kind::token, "a", kThen - 1ms, kThen + 1h - 1ms}));
-  CHECK_FALSE(revocations.covers({Kind::token, "a", kThen, kThen + 1h + 1ms}));
-  CHECK_FALSE(revocations.covers({Kind::token, "a", kThen + 1ms, kThen + 1h}));
-  CHECK_FALSE(revocations.covers({Kind::subject, "a", kThen, kThen + 1h}));
+  CHECK(revocations.includes(token));
+  CHECK(revocations.includes({Kind::token, "a", kThen - 1ms, kThen + 1h - 1ms}));
+  CHECK_FALSE(revocations.includes({Kind::token, "a", kThen, kThen + 1h + 1ms}));
+  CHECK_FALSE(revocations.includes({Kind::token, "a", kThen + 1ms, kThen + 1h}));
+  CHECK_FALSE(revocations.includes({Kind::subject, "a", kThen, kThen + 1h}));
   CHECK(revocations.list(kThen) == std::vector<Revocation>{token, user});
   CHECK(revocations.list(kThen + 1h) == std::vector<Revocation>{user});
   // A refused user does not affect tokens.
