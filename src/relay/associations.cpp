@@ -3,14 +3,14 @@
 #include <algorithm>
 #include <new>
 
+#include "net/tls_wire.hpp"
+
 namespace turnpike::relay {
 namespace {
 
 // RFC 6347 §4.1: content type, version, epoch, number and length.
 constexpr std::size_t kRecordHeaderSize = 13;
 constexpr std::size_t kEpochAt = 3;
-constexpr std::uint8_t kAlert = 21;
-constexpr std::uint8_t kApplicationData = 23;
 
 // OpenSSL uses another clock. This wait prevents a busy loop when the two clocks differ.
 constexpr Duration kMinWait{10};
@@ -19,7 +19,7 @@ constexpr Duration kMinWait{10};
 // handshake.
 bool may_begin_handshake(Bytes datagram) {
   const std::uint8_t type = datagram[0];
-  return load_u16(&datagram[kEpochAt]) == 0 || (type != kAlert && type != kApplicationData);
+  return load_u16(&datagram[kEpochAt]) == 0 || (type != net::kAlert && type != net::kApplicationData);
 }
 
 }  // namespace

@@ -7,12 +7,12 @@
 
 #include "net/proxy_header.hpp"
 #include "net/server_name.hpp"
+#include "net/tls_wire.hpp"
 
 namespace turnpike::relay {
 namespace {
 
-constexpr std::uint8_t kTlsHandshake = 0x16;  // RFC 8446 §5.1; no STUN message begins with this octet
-constexpr std::uint8_t kLastOfStun = 0x3F;    // RFC 8489 §5: the first two bits are zero
+constexpr std::uint8_t kLastOfStun = 0x3F;  // RFC 8489 §5: the first two bits are zero
 
 ssize_t peek(int fd, MutableBytes to) { return recv(fd, to.data(), to.size(), MSG_PEEK | MSG_DONTWAIT); }
 
@@ -27,7 +27,7 @@ ProtocolDetector::Verdict nothing(ssize_t got) {
 }
 
 ProtocolDetector::Verdict told_apart(std::uint8_t first) {
-  if (first == kTlsHandshake) return ProtocolDetector::Verdict::tls;
+  if (first == net::kHandshake) return ProtocolDetector::Verdict::tls;  // no STUN message begins with it
   if (first <= kLastOfStun) return ProtocolDetector::Verdict::turn;
   return begins_http(first) ? ProtocolDetector::Verdict::http : ProtocolDetector::Verdict::broken;
 }

@@ -157,7 +157,6 @@ class TurnClient {
 
   // Stops waiting for the answer. A late answer is Ignored::unknown_transaction.
   void abandon(const stun::TransactionId& id);
-  std::size_t outstanding() const { return outstanding_.size(); }
 
   // `datagram` is one whole message: a datagram, or one frame of a stream (stun::next_frame).
   Event receive(Bytes datagram);
@@ -171,8 +170,6 @@ class TurnClient {
   const std::string& nonce() const { return nonce_; }
   // Whether requests carry MESSAGE-INTEGRITY-SHA256.
   bool uses_sha256() const { return !password_algorithms_.empty(); }
-  // Uses this nonce for later requests, as if it came with a challenge.
-  void set_nonce(std::string nonce) { nonce_ = std::move(nonce); }
 
  private:
   enum class Signature : std::uint8_t { none, sha1, sha256 };
