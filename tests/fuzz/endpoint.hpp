@@ -6,14 +6,13 @@
 #include <openssl/ssl.h>
 #include <unistd.h>
 
-#include <filesystem>
-#include <fstream>
 #include <string>
 #include <vector>
 
 #include "net/tls_context.hpp"
 #include "support/certificate.hpp"
 #include "support/sealed_records.hpp"
+#include "support/temporary_folder.hpp"
 #include "turnpike/base/bytes.hpp"
 
 namespace turnpike::fuzz {
@@ -22,15 +21,10 @@ using Octets = std::vector<std::uint8_t>;
 
 inline const net::TlsContext& server_context(net::TlsKind kind) {
   static const net::TlsContext* const made = [&] {
-    const auto folder =
-        std::filesystem::temp_directory_path() / ("turnpike-fuzz-" + std::to_string(getpid()));
-    std::filesystem::create_directories(folder);
+    const test::TemporaryFolder folder;
     const test::Certificate pem = test::make_certificate();
-    std::ofstream(folder / "certificate.pem") << pem.certificate;
-    std::ofstream(folder / "key.pem") << pem.private_key;
-    const auto* context = new net::TlsContext(folder / "certificate.pem", folder / "key.pem", kind);
-    std::filesystem::remove_all(folder);
-    return context;
+    return new net::TlsContext(folder.write("certificate.pem", pem.certificate),
+                               folder.write("key.pem", pem.private_key), kind);
   }();
   return *made;
 }

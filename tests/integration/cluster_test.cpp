@@ -1,12 +1,12 @@
 // Tests several daemons as the nodes of a cluster, with a real Redis: how they share quotas, and where a full
 // node sends its clients.
 #include <catch2/catch.hpp>
-#include <filesystem>
 #include <memory>
 #include <thread>
 
 #include "support/daemon.hpp"
 #include "support/relay_client.hpp"
+#include "support/temporary_folder.hpp"
 
 using namespace turnpike;
 using namespace turnpike::test;
@@ -17,21 +17,16 @@ namespace {
 class Redis {
  public:
   Redis()
-      : folder_(std::filesystem::temp_directory_path() / ("turnpike-redis-" + std::to_string(getpid()))),
-        child_((std::filesystem::create_directory(folder_),
-                std::vector<std::string>{"redis-server", "--port", "0", "--unixsocket", socket(), "--save",
-                                         "", "--dir", folder_})) {
+      : child_({"redis-server", "--port", "0", "--unixsocket", socket(), "--save", "", "--dir",
+                folder_.path()}) {
     REQUIRE(child_.wait_for(
         [](const std::string& log) { return log.find("eady to accept connections") != std::string::npos; }));
   }
-  ~Redis() { std::filesystem::remove_all(folder_); }
-  Redis(const Redis&) = delete;
-  Redis& operator=(const Redis&) = delete;
 
   std::string socket() const { return folder_ / "redis.sock"; }
 
  private:
-  std::filesystem::path folder_;
+  TemporaryFolder folder_;
   Child child_;
 };
 

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "support/relay_client.hpp"
+#include "support/temporary_folder.hpp"
 #include "support/tls_daemon.hpp"
 #include "support/tls_probe.hpp"
 
@@ -150,21 +151,18 @@ TEST_CASE("a certificate that is renewed is shown without a reload", "[integrati
 // version.
 class SecretMount {
  public:
-  explicit SecretMount(const Certificate& made) : folder_(mkdtemp(name_.data())) {
+  explicit SecretMount(const Certificate& made) {
     put(made);
     for (const char* name : {"tls.crt", "tls.key"}) {
       std::filesystem::create_symlink(std::filesystem::path("..data") / name, folder_ / name);
     }
   }
-  ~SecretMount() { std::filesystem::remove_all(folder_); }
-  SecretMount(const SecretMount&) = delete;
-  SecretMount& operator=(const SecretMount&) = delete;
 
   void put(const Certificate& made) {
     const std::string version = ".." + std::to_string(++versions_);
     std::filesystem::create_directory(folder_ / version);
-    write(folder_ / version / "tls.crt", made.certificate);
-    write(folder_ / version / "tls.key", made.private_key);
+    folder_.write(version + "/tls.crt", made.certificate);
+    folder_.write(version + "/tls.key", made.private_key);
     lead_to(version);
   }
   void put_link_again() { lead_to(".." + std::to_string(versions_)); }
@@ -176,8 +174,7 @@ class SecretMount {
     std::filesystem::rename(folder_ / "..data_tmp", folder_ / "..data");
   }
 
-  std::string name_ = "/tmp/turnpike-secret-XXXXXX";
-  std::filesystem::path folder_;
+  TemporaryFolder folder_;
   int versions_ = 0;
 };
 

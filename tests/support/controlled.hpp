@@ -8,7 +8,6 @@
 #include <boost/json/object.hpp>
 #include <boost/json/parse.hpp>
 #include <catch2/catch.hpp>
-#include <filesystem>
 #include <fstream>
 #include <string>
 #include <utility>
@@ -17,21 +16,9 @@
 #include "support/child.hpp"
 #include "support/daemon.hpp"
 #include "support/relay_client.hpp"
+#include "support/temporary_folder.hpp"
 
 namespace turnpike::test {
-
-// A folder that is removed at the end of the test.
-class TemporaryFolder {
- public:
-  TemporaryFolder() { REQUIRE(mkdtemp(path_.data())); }
-  ~TemporaryFolder() { std::filesystem::remove_all(path_); }
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-  std::string operator/(const char* name) const { return path_ + '/' + name; }
-
- private:
-  std::string path_ = "/tmp/turnpike-control-XXXXXX";
-};
 
 struct CommandOutcome {
   int code = 0;

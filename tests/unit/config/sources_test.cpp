@@ -4,30 +4,13 @@
 #include <stdlib.h>
 
 #include <catch2/catch.hpp>
-#include <filesystem>
-#include <fstream>
 #include <string>
 
 #include "config/config.hpp"
+#include "support/temporary_folder.hpp"
 
 namespace turnpike::config {
 namespace {
-
-class Folder {
- public:
-  Folder() { REQUIRE(mkdtemp(path_.data())); }
-  ~Folder() { std::filesystem::remove_all(path_); }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-  std::string write(const std::string& name, const std::string& text) const {
-    std::ofstream(path_ + '/' + name, std::ios::binary) << text;
-    return path_ + '/' + name;
-  }
-  const std::string& path() const { return path_; }
-
- private:
-  std::string path_ = "/tmp/turnpike-sources-XXXXXX";
-};
 
 std::string errors_of(const std::string& text) {
   const auto config = parse(text, "t.yaml");
@@ -38,7 +21,7 @@ std::string errors_of(const std::string& text) {
 }
 
 TEST_CASE("each secret may come from a file or from the environment", "[config]") {
-  const Folder folder;
+  const test::TemporaryFolder folder;
   const std::string secret = folder.write("secret", "a secret of a file: #1\r\n");
   const std::string key = folder.write("key", "f624f14bddb844e1c2b4bb8c326011b3\n");
   setenv("TURNPIKE_TEST_SECRET", "a secret of the environment", 1);
@@ -65,7 +48,7 @@ TEST_CASE("each secret may come from a file or from the environment", "[config]"
 }
 
 TEST_CASE("what is wrong with a source is said with its key and its name", "[config]") {
-  const Folder folder;
+  const test::TemporaryFolder folder;
   const std::string empty = folder.write("empty", "\n");
   const std::string large = folder.write("large", std::string((64 << 10) + 1, 'x'));
   setenv("TURNPIKE_TEST_EMPTY", "", 1);
@@ -88,7 +71,7 @@ TEST_CASE("what is wrong with a source is said with its key and its name", "[con
 }
 
 TEST_CASE("a certificate's key has the same sources", "[config]") {
-  const Folder folder;
+  const test::TemporaryFolder folder;
   const std::string pem = folder.write("key.pem", "a key\n");
   const std::string certificate = "tls: {certificate: " + pem + ", private_key: ";
   setenv("CREDENTIALS_DIRECTORY", folder.path().c_str(), 1);
@@ -139,7 +122,7 @@ TEST_CASE("an error of a source names the member that has it", "[config]") {
 }
 
 TEST_CASE("another secret in the same file is a change of its key", "[config]") {
-  const Folder folder;
+  const test::TemporaryFolder folder;
   const std::string file = folder.write("secret", "the first of the secrets");
   const std::string text = "auth: {secrets: [{file: " + file + "}]}";
   const auto before = parse(text, "t.yaml");
@@ -154,7 +137,7 @@ TEST_CASE("another secret in the same file is a change of its key", "[config]") 
 }
 
 TEST_CASE("the secrets of a cluster may have the same sources", "[config]") {
-  const Folder folder;
+  const test::TemporaryFolder folder;
   const std::string secret = folder.write("secret", "a secret of all nodes\n");
   const std::string password = folder.write("password", "a password of Redis\n");
   const auto one =

@@ -1,17 +1,15 @@
 #include "daemon/certificate_follower.hpp"
 
-#include <stdlib.h>
 #include <sys/resource.h>
 
 #include <boost/asio/io_context.hpp>
 #include <catch2/catch.hpp>
 #include <chrono>
-#include <filesystem>
-#include <fstream>
 #include <string>
 #include <vector>
 
 #include "support/certificate.hpp"
+#include "support/temporary_folder.hpp"
 
 namespace turnpike::daemon {
 namespace {
@@ -21,7 +19,7 @@ using namespace std::chrono_literals;
 // Certificates in their own files, and the lines that are logged about them.
 class FollowedFiles {
  public:
-  explicit FollowedFiles(const test::Certificate& first) : folder_(mkdtemp(name_.data())) {
+  explicit FollowedFiles(const test::Certificate& first) {
     put(first);
     net::TlsParams params;
     params.certificate = {folder_ / "tls.crt", net::PemSource::Kind::file};
@@ -34,16 +32,13 @@ class FollowedFiles {
             .renewed = [this] { renewed_as_.push_back(name()); }},
         CertificateFollower::Periods{.check = 1ms, .warn = 0ms});
   }
-  ~FollowedFiles() {
-    follower_->stop();
-    std::filesystem::remove_all(folder_);
-  }
+  ~FollowedFiles() { follower_->stop(); }
   FollowedFiles(const FollowedFiles&) = delete;
   FollowedFiles& operator=(const FollowedFiles&) = delete;
 
   void put(const test::Certificate& made) const {
-    std::ofstream(folder_ / "tls.crt") << made.certificate;
-    std::ofstream(folder_ / "tls.key") << made.private_key;
+    folder_.write("tls.crt", made.certificate);
+    folder_.write("tls.key", made.private_key);
   }
   CertificateFollower& follower() { return *follower_; }
   std::string name() const { return certificates_->public_name(); }
@@ -61,8 +56,7 @@ class FollowedFiles {
   }
 
  private:
-  std::string name_ = "/tmp/turnpike-follow-XXXXXX";
-  std::filesystem::path folder_;
+  test::TemporaryFolder folder_;
   boost::asio::io_context io_;
   std::unique_ptr<Certificates> certificates_;
   std::vector<std::string> said_;

@@ -1,10 +1,10 @@
 #include "daemon/file_watch.hpp"
 
-#include <stdlib.h>
-
 #include <catch2/catch.hpp>
 #include <fstream>
 #include <string>
+
+#include "support/temporary_folder.hpp"
 
 namespace turnpike::daemon {
 namespace {
@@ -14,14 +14,11 @@ using namespace std::chrono_literals;
 
 void write(const fs::path& path, const std::string& text) { std::ofstream(path) << text; }
 
-// A folder that is removed at the end of the test, and a watch of files in it.
+// A folder, and a watch of files in it.
 class Watched {
  public:
-  Watched() : folder_(mkdtemp(name_.data())) {}
-  ~Watched() {
-    watch_.stop();
-    fs::remove_all(folder_);
-  }
+  Watched() = default;
+  ~Watched() { watch_.stop(); }
   Watched(const Watched&) = delete;
   Watched& operator=(const Watched&) = delete;
 
@@ -41,8 +38,7 @@ class Watched {
   }
 
  private:
-  std::string name_ = "/tmp/turnpike-watch-XXXXXX";
-  fs::path folder_;
+  test::TemporaryFolder folder_;
   boost::asio::io_context io_;
   int changes_ = 0;
   FileWatch watch_{io_, [this] { ++changes_; }, 10ms};

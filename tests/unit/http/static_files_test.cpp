@@ -9,6 +9,8 @@
 #include <fstream>
 #include <string>
 
+#include "support/temporary_folder.hpp"
+
 namespace turnpike::http {
 namespace {
 
@@ -18,18 +20,14 @@ namespace fs = std::filesystem;
 class Folder {
  public:
   Folder() {
-    REQUIRE(mkdtemp(root_.data()) != nullptr);
     fs::create_directory(site());
-    write(fs::path(root_) / "secret", "secret");
+    root_.write("secret", "secret");
   }
-  ~Folder() { fs::remove_all(root_); }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
 
-  fs::path site() const { return fs::path(root_) / "site"; }
+  fs::path site() const { return root_ / "site"; }
   void add(const std::string& path, const std::string& text) const {
     fs::create_directories((site() / path).parent_path());
-    write(site() / path, text);
+    root_.write("site/" + path, text);
   }
   // Sets the time of the file's last change.
   void change(const std::string& path, std::time_t time) const {
@@ -38,9 +36,7 @@ class Folder {
   }
 
  private:
-  static void write(const fs::path& path, const std::string& text) { std::ofstream(path) << text; }
-
-  std::string root_ = (fs::temp_directory_path() / "turnpike-static-XXXXXX").string();
+  test::TemporaryFolder root_;
 };
 
 using Headers = std::vector<std::pair<std::string_view, std::string_view>>;

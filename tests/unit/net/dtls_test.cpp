@@ -6,13 +6,12 @@
 
 #include <catch2/catch.hpp>
 #include <deque>
-#include <filesystem>
-#include <fstream>
 #include <string>
 
 #include "client/dtls.hpp"
 #include "support/certificate.hpp"
 #include "support/scripted_random.hpp"
+#include "support/temporary_folder.hpp"
 
 namespace {
 // When a test sets this time, OpenSSL uses it.
@@ -46,20 +45,17 @@ class ManualTime {
 class Context {
  public:
   explicit Context(const std::string& ciphers = {}) {
-    const auto folder =
-        std::filesystem::temp_directory_path() / ("turnpike-dtls-" + std::to_string(getpid()));
-    std::filesystem::create_directories(folder);
+    const test::TemporaryFolder folder;
     const test::Certificate made = test::make_certificate();
-    std::ofstream chain(folder / "certificate.pem");
-    for (int i = 0; i < 8; ++i) chain << made.certificate;
-    chain.close();
-    std::ofstream(folder / "key.pem") << made.private_key;
+    std::string chain;
+    for (int i = 0; i < 8; ++i) chain += made.certificate;
+    const std::string certificate = folder.write("certificate.pem", chain);
+    const std::string key = folder.write("key.pem", made.private_key);
     TlsParams params;
-    params.certificate = {folder / "certificate.pem", PemSource::Kind::file};
-    params.private_key = {folder / "key.pem", PemSource::Kind::file};
+    params.certificate = {certificate, PemSource::Kind::file};
+    params.private_key = {key, PemSource::Kind::file};
     params.ciphers = ciphers;
     context.emplace(params, std::make_shared<TicketKeys>(), TlsKind::dtls);
-    std::filesystem::remove_all(folder);
   }
   std::optional<TlsContext> context;
 };

@@ -7,12 +7,12 @@
 #include <array>
 #include <catch2/catch.hpp>
 #include <cerrno>
-#include <filesystem>
 #include <fstream>
 #include <optional>
 #include <string>
 
 #include "support/certificate.hpp"
+#include "support/temporary_folder.hpp"
 #include "turnpike/stun/channel_data.hpp"
 #include "turnpike/stun/message_builder.hpp"
 
@@ -358,25 +358,20 @@ TEST_CASE("what waits already goes out when less may wait from now on", "[stream
 }
 
 // --- TLS
-// ----------------------------------------------------------------------------------------------------------------
 
 class PemFiles {
  public:
-  PemFiles()
-      : folder_(std::filesystem::temp_directory_path() / ("turnpike-unit-" + std::to_string(getpid()))) {
-    std::filesystem::create_directories(folder_);
+  PemFiles() {
     const test::Certificate made = test::make_certificate();
-    write("certificate.pem", made.certificate);
-    write("key.pem", made.private_key);
-    write("other.pem", test::make_certificate().private_key);
-    write("noise.pem", "noise\n");
+    folder_.write("certificate.pem", made.certificate);
+    folder_.write("key.pem", made.private_key);
+    folder_.write("other.pem", test::make_certificate().private_key);
+    folder_.write("noise.pem", "noise\n");
   }
-  ~PemFiles() { std::filesystem::remove_all(folder_); }
   std::string operator[](const char* name) const { return folder_ / name; }
 
  private:
-  void write(const char* name, const std::string& text) { std::ofstream(folder_ / name) << text; }
-  std::filesystem::path folder_;
+  test::TemporaryFolder folder_;
 };
 
 struct TlsClient {

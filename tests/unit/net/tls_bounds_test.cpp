@@ -5,7 +5,6 @@
 
 #include <catch2/catch.hpp>
 #include <cstdlib>
-#include <filesystem>
 #include <fstream>
 #include <functional>
 #include <string>
@@ -17,6 +16,7 @@
 #include "support/certificate.hpp"
 #include "support/scripted_random.hpp"
 #include "support/sealed_records.hpp"
+#include "support/temporary_folder.hpp"
 
 namespace turnpike::net {
 namespace {
@@ -63,17 +63,14 @@ constexpr std::size_t kMaxHalfOpen = 256 << 10;
 
 struct Contexts {
   Contexts() {
-    const auto folder =
-        std::filesystem::temp_directory_path() / ("turnpike-bounds-" + std::to_string(getpid()));
-    std::filesystem::create_directories(folder);
+    const test::TemporaryFolder folder;
     const test::Certificate made = test::make_certificate();
-    std::ofstream chain(folder / "certificate.pem");
-    for (int i = 0; i < 8; ++i) chain << made.certificate;
-    chain.close();
-    std::ofstream(folder / "key.pem") << made.private_key;
-    dtls.emplace(folder / "certificate.pem", folder / "key.pem", TlsKind::dtls);
-    tls.emplace(folder / "certificate.pem", folder / "key.pem", TlsKind::tls);
-    std::filesystem::remove_all(folder);
+    std::string chain;
+    for (int i = 0; i < 8; ++i) chain += made.certificate;
+    const std::string certificate = folder.write("certificate.pem", chain);
+    const std::string key = folder.write("key.pem", made.private_key);
+    dtls.emplace(certificate, key, TlsKind::dtls);
+    tls.emplace(certificate, key, TlsKind::tls);
   }
   std::optional<TlsContext> dtls;
   std::optional<TlsContext> tls;

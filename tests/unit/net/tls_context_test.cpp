@@ -5,11 +5,11 @@
 
 #include <catch2/catch.hpp>
 #include <filesystem>
-#include <fstream>
 #include <map>
 #include <stdexcept>
 
 #include "support/certificate.hpp"
+#include "support/temporary_folder.hpp"
 
 namespace turnpike::net {
 namespace {
@@ -19,25 +19,16 @@ using namespace std::chrono_literals;
 // A folder that makes a certificate and a key for each name.
 class PemFolder {
  public:
-  PemFolder()
-      : folder_(std::filesystem::temp_directory_path() / ("turnpike-tls-" + std::to_string(getpid()))) {
-    std::filesystem::create_directories(folder_);
-  }
-  ~PemFolder() { std::filesystem::remove_all(folder_); }
-  PemFolder(const PemFolder&) = delete;
-  PemFolder& operator=(const PemFolder&) = delete;
-
   CertificateSources make(const std::string& name, const char* subject_names) const {
     const test::Certificate made = test::make_certificate(subject_names, name.c_str());
     return {{write(name + ".pem", made.certificate)}, {write(name + ".key", made.private_key)}};
   }
   std::string write(const std::string& name, const std::string& text) const {
-    std::ofstream(folder_ / name) << text;
-    return folder_ / name;
+    return folder_.write(name, text);
   }
 
  private:
-  std::filesystem::path folder_;
+  test::TemporaryFolder folder_;
 };
 
 struct Hello {

@@ -10,20 +10,16 @@
 #include <filesystem>
 #include <fstream>
 
+#include "support/temporary_folder.hpp"
+
 namespace turnpike::users {
 namespace {
 
 namespace fs = std::filesystem;
 using Access = Database::Access;
 
-struct Folder {
-  Folder() { REQUIRE(mkdtemp(path.data())); }
-  ~Folder() { fs::remove_all(path); }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-
-  std::string path = "/tmp/turnpike-users-XXXXXX";
-  std::string file() const { return path + "/users.db"; }
+struct Folder : test::TemporaryFolder {
+  std::string file() const { return *this / "users.db"; }
 };
 
 // Another program that uses the same file.
@@ -211,7 +207,7 @@ TEST_CASE("what is no database of turnpike's is refused and stays as it is", "[u
     CHECK_THAT(fault("/dev/null"), Catch::Contains("is not a regular file"));
   }
   SECTION("in a folder that is not there") {
-    CHECK_THAT(fault(folder.path + "/none/users.db", Access::write), Catch::Contains("cannot be created"));
+    CHECK_THAT(fault(folder.path() + "/none/users.db", Access::write), Catch::Contains("cannot be created"));
   }
 }
 
@@ -231,7 +227,7 @@ TEST_CASE("a database that another process writes is busy, and then is not", "[u
 TEST_CASE("a database on a read-only medium can be read", "[users]") {
   const Folder folder;
   add(folder.file(), user("alice"));
-  chmod(folder.path.c_str(), 0555);
+  chmod(folder.path().c_str(), 0555);
   chmod(folder.file().c_str(), 0444);
   const NotRoot not_root;
   CHECK(names({folder.file(), Access::read}).size() == 1);
