@@ -382,7 +382,7 @@ TEST_CASE("systemd's watchdog is fed when descriptors have run out", "[integrati
   CHECK(heard == "STOPPING=1");
 }
 
-TEST_CASE("it ends though nobody reads its log", "[integration]") {
+TEST_CASE("the daemon ends though nobody reads its log", "[integration]") {
   std::array<int, 2> ends{};
   REQUIRE(pipe2(ends.data(), O_CLOEXEC | O_NONBLOCK) == 0);
   const net::Fd unread(ends[0]);
@@ -446,7 +446,7 @@ TEST_CASE("a second signal is heard while it stops, and ends it at once", "[inte
   CHECK_THAT(daemon.log(), Catch::Contains("stopped: "));
 }
 
-TEST_CASE("it ends without a thread that does not, and says so", "[integration]") {
+TEST_CASE("the daemon ends without a thread that does not, and says so", "[integration]") {
   Daemon daemon;
   {
     const HeldThread held(find_thread(daemon.pid(), "worker-1"));

@@ -7,7 +7,7 @@ namespace {
 
 using Small = Histogram<1, 3>;  // up to 2, up to 4, up to 8, more
 
-TEST_CASE("A power of two belongs to the range that it ends", "[histogram]") {
+TEST_CASE("a power of two belongs to the range that it ends", "[histogram]") {
   Small histogram;
   for (const std::uint64_t value : {0, 1, 2}) histogram.count(value);
   for (const std::uint64_t value : {3, 4}) histogram.count(value);
@@ -22,7 +22,7 @@ TEST_CASE("A power of two belongs to the range that it ends", "[histogram]") {
   CHECK(Small::end_of(2) == 8);
 }
 
-TEST_CASE("Histograms are added range by range", "[histogram]") {
+TEST_CASE("histograms are added range by range", "[histogram]") {
   Small one;
   Small other;
   one.count(3);

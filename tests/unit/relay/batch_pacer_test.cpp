@@ -54,14 +54,14 @@ Worker busy_worker() {
   return worker;
 }
 
-TEST_CASE("There are pauses where several datagrams come in the time of one", "[pacer]") {
+TEST_CASE("there are pauses where several datagrams come in the time of one", "[pacer]") {
   CHECK(Worker().pauses_at_gaps_of(25us) == Approx(250).margin(10));  // one for four datagrams
   CHECK(Worker().pauses_at_gaps_of(50us) == Approx(500).margin(15));  // one for two
   CHECK(Worker().pauses_at_gaps_of(150us) == 0);
   CHECK(Worker().pauses_at_gaps_of(1s) == 0);
 }
 
-TEST_CASE("Bursts with longer gaps between them are no reason to pause", "[pacer]") {
+TEST_CASE("bursts with longer gaps between them are no reason to pause", "[pacer]") {
   Worker worker;
   for (int i = 0; i < 100; ++i) {
     CHECK(worker.pass_of({7, 1, {}, {}}, 300us) == Pause::none);
@@ -69,14 +69,14 @@ TEST_CASE("Bursts with longer gaps between them are no reason to pause", "[pacer
   }
 }
 
-TEST_CASE("A pass that found a batch is followed by no pause", "[pacer]") {
+TEST_CASE("a pass that found a batch is followed by no pause", "[pacer]") {
   Worker worker = busy_worker();
   CHECK(worker.pass(15) == Pause::short_one);
   CHECK(worker.pass(16) == Pause::none);
   CHECK(worker.pass(15) == Pause::short_one);
 }
 
-TEST_CASE("A pause follows a batch with several datagrams of one flow, until the batch is full", "[pacer]") {
+TEST_CASE("a pause follows a batch with several datagrams of one flow, until the batch is full", "[pacer]") {
   Worker worker = busy_worker();
   CHECK(worker.pass_of({25, 20, {}, {}}) == Pause::whole_one);
   CHECK(worker.pass_of({24, 20, {}, {}}) == Pause::none);
@@ -85,7 +85,7 @@ TEST_CASE("A pause follows a batch with several datagrams of one flow, until the
   CHECK(worker.pass_of({256, 1, {}, {}}) == Pause::none);
 }
 
-TEST_CASE("A pass without datagrams says nothing about them, unless it follows a pause", "[pacer]") {
+TEST_CASE("a pass without datagrams says nothing about them, unless it follows a pause", "[pacer]") {
   Worker waiting;
   int passes = 1;
   while (waiting.pass(1, 99us) == Pause::none) {
@@ -100,7 +100,7 @@ TEST_CASE("A pass without datagrams says nothing about them, unless it follows a
   CHECK(paused.pauses_at_gaps_of(25us, 100) >= 20);  // it is back soon
 }
 
-TEST_CASE("A flow that begins has pauses within two dozen passes, and one that ends has no more after five",
+TEST_CASE("a flow that begins has pauses within two dozen passes, and one that ends has no more after five",
           "[pacer]") {
   Worker worker;
   int passes = 1;
@@ -116,7 +116,7 @@ TEST_CASE("A flow that begins has pauses within two dozen passes, and one that e
   CHECK(pauses <= 5);
 }
 
-TEST_CASE("The delay can change, and 0 turns pauses off", "[pacer]") {
+TEST_CASE("the delay can change, and 0 turns pauses off", "[pacer]") {
   Worker worker(0us);
   CHECK(worker.pauses_at_gaps_of(1us) == 0);
   worker.pacer().set_delay(250us);

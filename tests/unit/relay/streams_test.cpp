@@ -133,7 +133,8 @@ TEST_CASE("a pass handles one of the TLS handshakes that can continue", "[stream
   }
 }
 
-TEST_CASE("the same holds on a port for all protocols, and plain connections are not delayed", "[streams]") {
+TEST_CASE("on a port for all protocols, TLS handshakes go on one by one and delay no plain connection",
+          "[streams]") {
   Bench bench(std::nullopt);
   std::vector<net::Fd> hellos;
   for (int i = 0; i < 20; ++i) {
@@ -232,7 +233,6 @@ TEST_CASE("an address may begin only so many TLS handshakes in a second", "[stre
   CHECK(bench.streams.connections() == 3);
 }
 
-// Before the header, only the address of the balancer is known, and it is none of a client's.
 TEST_CASE("a connection from somebody else than the balancers reaches no limit, and is counted by itself",
           "[streams]") {
   Bench bench(Transport::tcp, {{IpAddress::v4(0xC6336400), 24}});
@@ -243,6 +243,7 @@ TEST_CASE("a connection from somebody else than the balancers reaches no limit, 
   CHECK(bench.streams.counters().refused == 0);
 }
 
+// Before the header, only the address of the balancer is known, and it is none of a client's.
 TEST_CASE("new networks of clients do not concern connections whose client is not known yet", "[streams]") {
   Bench bench(Transport::tcp, {{IpAddress::v4(0x7F000001), 32}});
   const net::Fd client = connect_to(bench.at);
