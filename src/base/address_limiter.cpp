@@ -29,9 +29,8 @@ void AddressLimiter::set_limit(std::uint32_t per_second, std::uint64_t burst) {
 
 void AddressLimiter::refill(Bucket& bucket, SteadyTime now) const {
   const auto elapsed = static_cast<std::uint64_t>(std::max(now - bucket.refilled, Duration::zero()).count());
-  const std::uint64_t gained = std::min(elapsed, full_.load()) *
-                               // after `full_` ms a bucket is full at any rate, so this does not overflow
-                               per_second_;
+  // After `full_` ms a bucket is full at any rate, so this does not overflow.
+  const std::uint64_t gained = std::min(elapsed, full_.load()) * per_second_;
   bucket.millitokens = std::min(full_.load(), bucket.millitokens + gained);
   const SteadyTime then = bucket.refilled;
   bucket.refilled = std::max(then, now);  // another worker may have read a later time

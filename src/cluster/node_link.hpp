@@ -25,9 +25,9 @@ namespace turnpike::cluster {
 // Belongs to the thread of its io_context.
 class NodeLink {
  public:
-  // How often the node says something to itself
+  // How often the node says something to itself.
   static constexpr Duration kBetweenEchoes = std::chrono::seconds(3);
-  // How long a node that leaves waits for Redis
+  // How long a node that leaves waits for Redis.
   static constexpr std::chrono::milliseconds kFarewell{500};
 
   struct Hooks {

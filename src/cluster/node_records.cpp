@@ -35,7 +35,7 @@ std::uint64_t NodeRecords::read() {
 }
 
 void NodeRecords::on_names(const redisReply& reply, std::uint64_t reading) {
-  // the value is not a set; all nodes write their names into a new one
+  // The value is not a set; all nodes write their names into a new one.
   if (is_wrong_type(&reply)) {
     link_.commands().send({"UNLINK", own_.nodes_key});
     return own_record_.renew();
@@ -82,7 +82,7 @@ void NodeRecords::read_records(const std::vector<std::string>& names, std::uint6
 
 void NodeRecords::on_records(const Texts& texts, std::uint64_t least) {
   std::vector<NodeRecord> records;
-  // the names of nodes that are lost or never existed; a node adds its own name again
+  // The names of nodes that are lost or never existed; a node adds its own name again.
   std::vector<std::string> nobody;
   for (const auto& [name, sealed] : texts) {
     const bool is_own = name == own_.name;

@@ -57,7 +57,7 @@ namespace turnpike::cluster {
 // Belongs to the thread of its io_context. Nothing here is called by a thread that relays.
 class Nodes {
  public:
-  // The time between two readings, and between a change and its writing
+  // The time between two readings, and between a change and its writing.
   static constexpr std::chrono::milliseconds kInterval{500};
 
   using WhenKnown = OwnOrders::WhenKnown;

@@ -43,7 +43,7 @@ class OtherNodes {
              Counter& snapshots)
       : own_(own), local_(local), hash_(hash), missed_(missed), log_(log), snapshots_(snapshots) {}
 
-  // The number of nodes that are present, including this one
+  // The number of nodes that are present, including this one.
   const Counter& count() const { return node_count_; }
   // The name of a node that is present; null when it is no other node.
   const std::string* name_of(signaling::NodeNumber number) const;

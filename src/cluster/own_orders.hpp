@@ -43,7 +43,7 @@ struct Outcome {
 // Belongs to the thread of the link.
 class OwnOrders {
  public:
-  // How long an order waits for the answers of the other nodes
+  // How long an order waits for the answers of the other nodes.
   static constexpr std::chrono::seconds kPatience{2};
 
   using WhenKnown = std::function<void(const Outcome&)>;

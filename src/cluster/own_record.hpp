@@ -21,9 +21,9 @@ namespace turnpike::cluster {
 // Belongs to the thread of its connection.
 class OwnRecord {
  public:
-  // The time after which an unchanged record is written again
+  // The time after which an unchanged record is written again.
   static constexpr std::chrono::seconds kRenewal{3};
-  // How long it is reported that another server has this node's name, too
+  // How long it is reported that another server has this node's name, too.
   static constexpr std::chrono::minutes kUsedTwice{1};
 
   // `describe` makes the record, without what NodeRecord says of this start. All references must outlive this

@@ -9,7 +9,7 @@
 
 namespace turnpike::cluster {
 
-// The most nodes; records of further nodes are ignored
+// The most nodes; records of further nodes are ignored.
 inline constexpr std::size_t kMaxNodes = 1000;
 inline constexpr std::chrono::minutes kBetweenWarnings{1};  // the least time between two warnings of one kind
 

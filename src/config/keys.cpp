@@ -8,7 +8,7 @@
 namespace turnpike::config {
 namespace {
 
-// with less, slow clients would get 438 again and again
+// With less, slow clients would get 438 again and again.
 constexpr std::chrono::seconds kMinNonceLifetime{10};
 constexpr std::chrono::seconds kMinAllocationLifetime{600};  // RFC 8656 §7.2: the default lifetime
 
@@ -274,10 +274,6 @@ void read_section(const Value& section, Config& config) {
     read_entry(section, name, value, config);
   }
 }
-
-}  // namespace
-
-namespace {
 
 // Writes a value on one line. Two values with the same meaning may be written differently.
 std::string on_one_line(const YamlNode& node) {

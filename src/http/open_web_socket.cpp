@@ -96,7 +96,7 @@ class Implementation final : public OpenWebSocket, public std::enable_shared_fro
     socket_.set_option(websocket::stream_base::decorator([&](websocket::response_type& answer) {
       answer.set(beast::http::field::date, date);
       if (!subprotocol.empty()) answer.set(beast::http::field::sec_websocket_protocol, subprotocol);
-      // otherwise Beast would send its own name and version
+      // Otherwise Beast would send its own name and version.
       answer.set(beast::http::field::server, "turnpike");
     }));
     const auto [error] = co_await socket_.async_accept(upgrade, net::kAsTuple);

@@ -13,8 +13,8 @@ namespace turnpike::http {
 
 // Normalizes an origin (RFC 6454 §6.1) to the form that browsers use: lower case, and no port if it is the
 // default of the scheme. A slash at the end is removed. An opaque origin is "null", and so is that of a file.
-// Nothing when no browser
-// sends such an origin: it has a path, a user or a wildcard, or a malformed host or port.
+// Nothing when no browser sends such an origin: it has a path, a user or a wildcard, or a malformed host or
+// port.
 std::optional<std::string> normalized_origin(std::string_view text);
 
 class Origins {

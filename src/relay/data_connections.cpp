@@ -151,7 +151,7 @@ void DataConnections::watch_both(ConnectionId id, Joined& joined) {
     const bool reads = !here.ended && !here.is_paused() && !there.ended && !there.stream.has_waiting();
     std::uint32_t events =
         (reads ? std::uint32_t{EPOLLIN} : 0) | (here.stream.has_waiting() ? std::uint32_t{EPOLLOUT} : 0);
-    // otherwise a reset would be reported all the time
+    // Otherwise a reset would be reported all the time.
     if (events == 0 && here.is_paused()) events = EPOLLONESHOT;
     if (events == here.watched && events != 0) continue;
     here.watched = events;

@@ -52,9 +52,9 @@ class Roaming {
 
   unsigned worker_;
   std::deque<Mailbox>& mailboxes_;
-  // Clients that come here -> the worker of their allocation
+  // Clients that come here -> the worker of their allocation.
   boost::unordered_flat_map<FiveTuple, unsigned, KeyedHash> away_;
-  // Clients of this worker -> the worker that receives from them
+  // Clients of this worker -> the worker that receives from them.
   boost::unordered_flat_map<FiveTuple, unsigned, KeyedHash> guests_;
 };
 

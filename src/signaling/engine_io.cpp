@@ -388,7 +388,7 @@ void EngineIo::close(SessionKey key) {
   Session* session = find(key);
   if (!session) return;
   session->closing = true;
-  session->ping_due = SteadyTime{};
+  session->ping_due = kAtNextCall;
   set_deadline(*session);
 }
 

@@ -72,7 +72,7 @@ void HubCluster::update(NodeNumber node, const Presence& presence, Output& out) 
   member.good_until = presence.good_until;
   member.token_id = presence.token_id;
   member.issued = presence.issued;
-  // this comes before the removal below
+  // This comes before the removal below.
   if (presence.rooms.empty() && presence.lost) membership_.set_absent(member, true, true, out);
   leave_all_but(member, presence.rooms, out);
   membership_.set_absent(member, !presence.present, presence.lost, out);

@@ -13,7 +13,7 @@ namespace {
 
 namespace json = boost::json;
 
-// a fraction of a node's limits; from this load on, clients get other nodes first
+// A fraction of a node's limits; from this load on, clients get other nodes first.
 constexpr double kBusy = 0.7;
 
 // Removes the brackets around an IPv6 address, which URLs and the requests of browsers have.

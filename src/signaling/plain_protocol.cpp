@@ -306,7 +306,7 @@ void PlainProtocol::welcome(Session& session, bool resumed, TimePoint now, Outpu
   out.sends.push_back({session.connection, share_text(json::serialize(joined))});
   if (end_) out.sends.push_back({session.connection, end_});
   if (!lack) return;
-  // the client has joined in time, and gets no credentials
+  // The client has joined in time, and gets no credentials.
   deadlines_.clear(session.connection, session.deadline);
   send_token_error(session, *lack, out);
 }

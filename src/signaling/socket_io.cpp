@@ -84,7 +84,7 @@ void SocketIo::on_session(SessionKey session, const EngineIo::Opening& opening, 
 void SocketIo::on_message(SessionKey session, std::string_view data, bool binary, TimePoint now,
                           EngineIo::Output& out) {
   Client& client = clients_.at(session);
-  // this frame is not what has to come next
+  // This frame is not what has to come next.
   if (binary != (client.missing > 0)) return engine_->close(session);
   if (binary) {
     client.attachment_bytes += data.size();

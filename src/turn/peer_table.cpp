@@ -144,7 +144,7 @@ void PeerTable::remove_family(Family family, DiscardedPermissions& discarded) {
     ChannelBinding& binding = *at++;
     if (binding.peer.family() == family) drop(binding);
   }
-  // this takes constant time, since the hooks do not record whether they are linked
+  // This takes constant time, since the hooks do not record whether they are linked.
   of(family).by_peer.clear();
   discarded.add(of(family).queue);
 }

@@ -24,7 +24,7 @@ constexpr Duration kBindTimeout = std::chrono::seconds(30);     // RFC 6062 §5.
 // One allocation has at most this many connections that peers have opened and no client has bound. The rest
 // of kMaxConnections stays free for the connections that the client opens.
 constexpr std::size_t kMaxWaiting = 64;
-// limit for one allocation, since each connection needs a descriptor
+// The limit for one allocation, since each connection needs a descriptor.
 constexpr std::size_t kMaxConnections = 256;
 
 // Copies the part of a request that its answer needs.

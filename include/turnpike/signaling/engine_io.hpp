@@ -87,7 +87,7 @@ class EngineIo {
     // The owner calls on_sent() when what was sent to these until now is on its way.
     std::vector<WebSocketId> asks_when_sent{};
     std::vector<IpAddress> crowded{};  // addresses that have too many sessions to begin another, for the log
-    // Addresses of sessions that were ended because their clients read too slowly
+    // Addresses of sessions that were ended because their clients read too slowly.
     std::vector<IpAddress> slow{};
     void clear();
   };

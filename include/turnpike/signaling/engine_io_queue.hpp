@@ -14,9 +14,9 @@ namespace turnpike::signaling {
 
 class EngineIoQueue {
  public:
-  // At most this many times max_waiting and max_packets may be queued for a client,
+  // At most this many times max_waiting and max_packets may be queued for a client.
   static constexpr std::size_t kMaxBursts = 8;
-  // and in all queues together this many bytes beyond their max_waiting and max_packets.
+  // In all queues together, at most this many bytes may be queued beyond their max_waiting and max_packets.
   static constexpr std::size_t kMaxExcess = 64 << 20;
 
   // The queues of all sessions have these in common.

@@ -22,11 +22,11 @@ struct IceParams {
     Endpoint endpoint;  // the port that was really taken
   };
   std::vector<Listener> listeners;
-  // The host that the operator wants in URLs; when it is empty, see IceServers::host_for
+  // The host that the operator wants in URLs; when it is empty, see IceServers::host_for.
   std::string host;
   std::string certificate_name;  // the first name of the certificate that tls listeners show; empty without
   std::map<IpAddress, IpAddress> advertise;  // local → advertised
-  // The address by which other machines of this network reach this one
+  // The address by which other machines of this network reach this one.
   std::optional<IpAddress> default_address;
   std::string secret;  // of auth.secrets
   Duration lifetime = std::chrono::hours(1);

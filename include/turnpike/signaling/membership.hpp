@@ -1,7 +1,7 @@
 // The members of all rooms, and the ways by which an event reaches one of them: by its connection here, kept
 // until it comes back, held until what was sent to it earlier has arrived, or given to the node that it
-// belongs to. Hub changes this for the clients of this node, and HubCluster changes it
-// because of what other nodes tell.
+// belongs to. Hub changes this for the clients of this node, and HubCluster changes it because of what other
+// nodes tell.
 #pragma once
 
 #include <algorithm>

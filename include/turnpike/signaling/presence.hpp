@@ -50,7 +50,7 @@ struct Outgoing {
   NodeNumber node = kNoNode;
   std::vector<MemberId> to;  // members that belong to the node, as far as is known here
   std::shared_ptr<const Event> event{};
-  // How many nodes have sent it on, each of which took `to` for members of the next one
+  // How many nodes have sent it on, each of which took `to` for members of the next one.
   std::uint32_t forwarded = 0;
   NodeNumber origin = kThisNode;  // of a mark
 };
@@ -58,7 +58,7 @@ struct Outgoing {
 // What each node of a cluster has in common with the others, and what it has of its own.
 struct ClusterParams {
   std::vector<std::string> resume_keys;  // secrets are made with the first; all of them are accepted
-  // The low 16 bits of versions; random, so that two nodes rarely have the same
+  // The low 16 bits of versions; random, so that two nodes rarely have the same.
   std::uint16_t tag = 0;
 };
 

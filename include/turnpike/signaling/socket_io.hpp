@@ -41,7 +41,7 @@ class SocketIo : public EngineIo::Application {
     std::string nsp;
     MemberId member;
     std::string nickname;
-    // The only room that its token allows; nothing means that it allows all
+    // The only room that its token allows; nothing means that it allows all.
     std::optional<std::string> allowed_room;
     std::string pid;                 // its secret for recovery; empty when recovery is off
     std::vector<std::string> rooms;  // as clients call them
@@ -180,7 +180,7 @@ class SocketIo : public EngineIo::Application {
     SessionKey session = 0;
     EngineIo::Opening opening;
     std::map<std::string, SocketNumber> sockets;  // by namespace
-    // The namespaces that it was put out of, and may not have heard of it
+    // The namespaces that it was put out of, and may not have heard of it.
     std::set<std::string> put_out;
     bool connected = false;  // whether it has ever connected to a namespace
     SteadyTime deadline{};   // the latest time to connect to a namespace
