@@ -1,7 +1,6 @@
 #include "cluster/freshness.hpp"
 
 #include <algorithm>
-#include <array>
 
 namespace turnpike::cluster {
 namespace {

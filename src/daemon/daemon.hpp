@@ -5,7 +5,6 @@
 #include <boost/asio/io_context.hpp>
 #include <chrono>
 #include <memory>
-#include <string>
 #include <vector>
 
 #include "config/config.hpp"

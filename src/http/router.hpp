@@ -4,13 +4,11 @@
 
 #include <cstdint>
 #include <functional>
-#include <initializer_list>
 #include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "http/message.hpp"
 #include "http/web_socket.hpp"

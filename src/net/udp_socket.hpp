@@ -2,7 +2,6 @@
 #pragma once
 
 #include <optional>
-#include <system_error>
 
 #include "net/fd.hpp"
 #include "turnpike/base/bytes.hpp"

@@ -8,7 +8,6 @@
 #include <mutex>
 #include <set>
 #include <span>
-#include <string>
 
 #include "turnpike/base/endpoint.hpp"
 #include "turnpike/base/prefix.hpp"

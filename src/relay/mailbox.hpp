@@ -7,7 +7,6 @@
 #include <functional>
 #include <memory>
 #include <mutex>
-#include <utility>
 #include <variant>
 #include <vector>
 

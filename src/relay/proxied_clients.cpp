@@ -1,7 +1,5 @@
 #include "relay/proxied_clients.hpp"
 
-#include <algorithm>
-
 namespace turnpike::relay {
 
 // Each worker begins its serial numbers at another value, since two workers know a client that has moved (RFC

@@ -2,11 +2,14 @@
 // share a RelayPool; each worker opens and closes sockets through its own RelaySockets.
 #pragma once
 
-#include <boost/unordered/unordered_flat_map.hpp>
+#include <atomic>
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "net/fd.hpp"

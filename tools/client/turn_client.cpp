@@ -1,7 +1,6 @@
 #include "client/turn_client.hpp"
 
 #include <algorithm>
-#include <array>
 
 #include "turnpike/auth/nonce.hpp"
 #include "turnpike/auth/opaque_string.hpp"

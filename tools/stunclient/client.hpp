@@ -5,7 +5,6 @@
 #include <chrono>
 #include <iosfwd>
 #include <optional>
-#include <vector>
 
 #include "client/dtls.hpp"
 #include "client/stream.hpp"

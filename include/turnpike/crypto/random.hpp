@@ -3,7 +3,6 @@
 
 #include <array>
 #include <cstdint>
-#include <cstring>
 
 #include "turnpike/base/bytes.hpp"
 #include "turnpike/base/keyed_hash.hpp"

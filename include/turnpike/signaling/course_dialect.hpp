@@ -23,7 +23,6 @@
 #pragma once
 
 #include <optional>
-#include <string>
 #include <string_view>
 
 #include "turnpike/signaling/socket_io.hpp"

@@ -2,7 +2,6 @@
 // last for a while (draft-uberti-behave-turn-rest). Belongs to one thread.
 #pragma once
 
-#include <boost/json/object.hpp>
 #include <map>
 #include <optional>
 #include <string>

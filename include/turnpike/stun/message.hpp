@@ -2,7 +2,6 @@
 // memory, and refuses datagrams to which a server must not answer.
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <optional>

@@ -4,7 +4,6 @@
 // copies them to grow, and no choice of addresses makes one slow.
 #pragma once
 
-#include <array>
 #include <boost/intrusive/list.hpp>
 #include <boost/intrusive/set.hpp>
 #include <chrono>
