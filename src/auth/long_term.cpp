@@ -64,6 +64,7 @@ struct LongTermCheck::Claim {
   std::string_view realm;
   std::string_view nonce;
   PasswordAlgorithm algorithm = PasswordAlgorithm::md5;
+  bool names_algorithm = false;
   bool had_valid_nonce = false;
   bool had_good_key = false;  // with the key of an access token that is not valid at this time
   bool has_expired = false;   // this token has expired
@@ -94,8 +95,13 @@ Result<Authenticated, Refusal> LongTermCheck::check(const CredentialStore& store
   std::optional<Identity> identity = claim.token ? find_token_identity(store, request, claim, now)
                                                  : find_identity(store, request, claim, known);
   if (!identity) return claim.refused_with(ErrorCode::unauthenticated);
-  return Authenticated{std::move(*identity),
-                       request.has_integrity_sha256() ? Integrity::sha256 : Integrity::sha1};
+  return Authenticated{std::move(*identity), integrity_of_answer(request, claim)};
+}
+
+Integrity LongTermCheck::integrity_of_answer(const stun::MessageView& request, const Claim& claim) {
+  // The key of a token may be too short for SHA-256.
+  const bool must_be_sha256 = claim.names_algorithm && !claim.token;
+  return request.has_integrity_sha256() || must_be_sha256 ? Integrity::sha256 : Integrity::sha1;
 }
 
 std::optional<ErrorCode> LongTermCheck::check_presence(const stun::MessageView& request, Claim& claim) const {
@@ -136,6 +142,7 @@ std::optional<ErrorCode> LongTermCheck::check_algorithm(const CredentialStore& s
     if (!list || !chosen || !same_list(*list, store.algorithms())) return ErrorCode::bad_request;
     const std::optional<std::uint16_t> number = stun::decode_password_algorithm(*chosen);
     if (!number) return ErrorCode::bad_request;
+    claim.names_algorithm = true;
     claim.algorithm = PasswordAlgorithm{*number};
   }
   // The key of a token is not made from a password, so the algorithm does not matter.

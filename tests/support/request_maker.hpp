@@ -196,6 +196,10 @@ class RequestMaker {
   const Client& client() const { return client_; }
   stun::MessageType type() const { return type_; }
   Signing signing() const { return signing_; }
+  // A password algorithm asks for the better one (RFC 8489 §9.2.4), but the key of a token may be too short.
+  Signing signing_of_answer() const {
+    return signing_ != Signing::none && (listed_ || chosen_) && !session_key_ ? Signing::sha256 : signing_;
+  }
   bool has_fingerprint() const { return fingerprint_; }
   bool needs_nonce() const {
     return signing_ != Signing::none && !nonce_ && keeps(stun::AttributeType::nonce);

@@ -99,7 +99,7 @@ class Scenario {
     Outcome outcome = deliver(request.client(), message, line);
     if (request.type().message_class == stun::Class::request) {
       outcome.asked = Outcome::Asked{request.type(),         id,
-                                     request.client().tuple, request.signing(),
+                                     request.client().tuple, request.signing_of_answer(),
                                      request.key(digester_), request.has_fingerprint()};
       learn(request, outcome);
     }

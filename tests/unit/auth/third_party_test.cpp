@@ -113,6 +113,8 @@ TEST_CASE("a client that has a token and signs with its key is admitted", "[auth
       const bool is_long = mac_key.size() >= 32;
       CHECK(desk.judge(desk.with(token).signing(Signing::sha256)) == (is_long ? 0 : 401));
       CHECK(desk.judge(desk.with(token).sha256()) == (is_long ? 0 : 401));
+      REQUIRE(desk.judge(desk.with(token).sha256().signing(Signing::sha1)) == 0);
+      CHECK(desk.last.integrity == Integrity::sha1);
       CHECK(desk.judge(desk.with(token).fingerprint()) == 0);
     }
   }
