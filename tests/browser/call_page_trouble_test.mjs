@@ -236,17 +236,22 @@ test('the call page says what has gone wrong', { skip: skipReason(), timeout: 12
     await page.see('alone');
   });
 
-  await check('nothing scrolls and nothing is cut at 360 and at 1920 pixels', async () => {
+  await check('nothing scrolls sideways and nothing is cut at 320, 360 and 1920 pixels', async () => {
     await page.click('leave');
     await page.see('join');
-    for (const [width, height] of [[360, 640], [1920, 1080]]) {
-      await page.page.setViewport({ width, height });
-      const wide = await page.page.evaluate(() => document.documentElement.scrollWidth);
-      assert.equal(wide, width, 'the lobby');
+    const sizes = [[320, 568], [360, 640], [1920, 1080]];
+    for (const language of ['ko', 'en']) {
+      await page.click('language');
+      assert.equal(await page.page.evaluate(() => document.documentElement.lang), language);
+      for (const [width, height] of sizes) {
+        await page.page.setViewport({ width, height });
+        const wide = await page.page.evaluate(() => document.documentElement.scrollWidth);
+        assert.equal(wide, width, `the lobby, ${language}`);
+      }
     }
     await page.click('join');
     await page.see('alone');
-    for (const [width, height] of [[360, 640], [1920, 1080]]) {
+    for (const [width, height] of sizes) {
       await page.page.setViewport({ width, height });
       await page.until(`nothing outside of ${width} × ${height}`, () =>
         [...document.querySelectorAll('.tile, .controls button, .call-top *')].every(node => {
