@@ -37,8 +37,10 @@ bool read_redis_url(const Value& value, cluster::RedisAddress& out) {
   out.user = url->user();
   out.password = url->password();
   if (url->has_port()) {
-    if (url->port_number() == 0) return false;
-    out.port = url->port_number();
+    // Not port_number(), which is only the lower 16 bits of a number that is too large.
+    const std::optional<std::uint32_t> port = parse_number(std::string(url->port()));
+    if (!port || *port == 0 || *port > UINT16_MAX) return false;
+    out.port = static_cast<std::uint16_t>(*port);
   }
   const std::string path = url->path();
   if (path.empty() || path == "/") return true;

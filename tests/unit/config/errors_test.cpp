@@ -387,9 +387,9 @@ TEST_CASE("a cluster needs its three keys, and shows no secret", "[config]") {
        "t.yaml:1: admin.listen: expected unix:/PATH or http://ADDRESS:PORT (got \"unix:/" +
            std::string(58, 's') + "...\")"},
   });
-  for (const std::string url :
-       {"127.0.0.1:6379", "http://h", "redis://", "redis://h:0", "redis://h:65536", "redis://h/x",
-        "redis://h/-1", "redis://h/65536", "redis://h?x", "unix:", "unix:relative"}) {
+  for (const std::string url : {"127.0.0.1:6379", "http://h", "redis://", "redis://h:0", "redis://h:65536",
+                                "redis://h:99999", "redis://h:", "redis://h/x", "redis://h/-1",
+                                "redis://h/65536", "redis://h?x", "unix:", "unix:relative"}) {
     CHECK(outcome("cluster: {redis: '" + url + "', " + rest) == "t.yaml:1: cluster.redis: " + url_form);
   }
 }
