@@ -1,5 +1,6 @@
 #include "config/fields.hpp"
 
+#include <algorithm>
 #include <array>
 #include <functional>
 #include <optional>
@@ -106,11 +107,14 @@ void read_default_family(const Value& value, turn::DefaultFamily& out) {
   read_choice(value, kFamilies, out);
 }
 
+// YAML knows each word in three ways of writing. Templates of Ansible write True and False.
 void read_flag(const Value& value, bool& out) {
-  if (!value.is_plain() || (value.text() != "true" && value.text() != "false")) {
-    return value.expected("true or false");
-  }
-  out = value.text() == "true";
+  constexpr std::array<std::pair<std::string_view, bool>, 6> kWords{
+      {{"true", true}, {"True", true}, {"TRUE", true}, {"false", false}, {"False", false}, {"FALSE", false}}};
+  if (!value.is_plain()) return value.expected("true or false");
+  const auto* const word = std::ranges::find(kWords, value.text(), &std::pair<std::string_view, bool>::first);
+  if (word == kWords.end()) return value.expected("true or false");
+  out = word->second;
 }
 
 void read_lifetime(const Value& value, std::chrono::seconds shortest, Duration& out) {

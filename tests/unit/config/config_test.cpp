@@ -58,6 +58,22 @@ TEST_CASE("every key's stated default is what it means by default", "[config]") 
   }
 }
 
+TEST_CASE("a flag is one of YAML's words for true and false", "[config]") {
+  const auto read = [](const std::string& word) {
+    return parse("auth: {strict_expiry: " + word + "}", "t.yaml");
+  };
+  for (const std::string word : {"true", "True", "TRUE", "false", "False", "FALSE"}) {
+    CAPTURE(word);
+    const auto config = read(word);
+    REQUIRE(config.has_value());
+    CHECK(config->auth.strict_expiry == (word.size() == 4));
+  }
+  for (const std::string other : {"tRUE", "yes", "on", "1", "''", "'true'"}) {
+    CAPTURE(other);
+    CHECK(!read(other).has_value());
+  }
+}
+
 TEST_CASE("Redis is named by a URL, with its password in it or beside it", "[config]") {
   const auto read = [](const std::string& redis) {
     const auto config = parse(
