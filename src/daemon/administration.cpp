@@ -130,6 +130,27 @@ http::Awaitable<bool> Administration::kill(unsigned worker, std::uint64_t number
   co_return !answers->received.empty() && answers->received.front();
 }
 
+http::Awaitable<void> Administration::await_workers() {
+  const auto answers = std::make_shared<Answers<bool>>(io_, hooks_.mailboxes.size());
+  for (relay::Mailbox& mailbox : hooks_.mailboxes) {
+    mailbox.post(relay::ShowLife{[&io = io_, answers] {
+      asio::post(io, [answers] {
+        if (--answers->remaining == 0) answers->timer.cancel();
+      });
+    }});
+  }
+  co_await answers->timer.async_wait(net::kAsTuple);
+}
+
+http::Awaitable<boost::json::object> Administration::end_user(std::string user) {
+  boost::json::object answer = co_await hooks_.end_user(std::move(user));
+  // The answer comes after the end of the allocations, so that a script can rely on it. A worker first lists
+  // the allocations of the user, and then gets mail for each of them.
+  co_await await_workers();
+  co_await await_workers();
+  co_return answer;
+}
+
 http::Awaitable<admin::ReloadReport> Administration::reload(bool dry_run) {
   // The workers are asked before anything changes, and decide by the same rules as after the change. Then
   // everything is read again, since users and files may have changed while the workers answered.

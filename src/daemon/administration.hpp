@@ -76,9 +76,7 @@ class Administration : private admin::Service {
   bool set_log_level(std::string_view level) override;
   void on_refused(const http::Refused& refused) override;
   boost::json::array nodes() override { return hooks_.nodes(); }
-  http::Awaitable<boost::json::object> end_user(std::string user) override {
-    return hooks_.end_user(std::move(user));
-  }
+  http::Awaitable<boost::json::object> end_user(std::string user) override;
   Result<boost::json::object, admin::Refusal> list_users(const std::string& after,
                                                          std::size_t limit) override {
     return hooks_.list_users(after, limit);
@@ -92,6 +90,8 @@ class Administration : private admin::Service {
     return hooks_.revoke(kind, std::move(name), duration);
   }
   http::Awaitable<admin::AllocationList> ask_workers(std::shared_ptr<const relay::Settings> ended_by);
+  // Returns when the workers have read all mail that was posted to them before, or when one of them hangs.
+  http::Awaitable<void> await_workers();
   http::Params http_params(const admin::Params& params);
 
   boost::asio::io_context& io_;
