@@ -617,8 +617,11 @@ class CommandLine(StunclientTest):
         self.expect_failure(2, "port", "stun:127.0.0.1:99999")
         self.expect_failure(2, "use --user", "turn://alice:s3same-0pen@127.0.0.1")
 
-    def test_help(self):
+        self.expect_failure(2, "--mod", "--mod")
+
+    def test_help_and_version(self):
         self.assertIn("--turn", self.expect_success("--help"))
+        self.assertRegex(self.expect_success("--version"), r"^stunclient \d+\.\d+\.\d+\n$")
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <stdexcept>
 
+#include "client/command_line.hpp"
 #include "stunclient/server_uri.hpp"
 #include "turnpike/crypto/digest.hpp"
 
@@ -160,11 +161,8 @@ Options parse_options(int argc, char** argv) {
   add_server_options(app, options, text);
   add_output_options(app, options);
   add_turn_options(app, options, text);
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& e) {
-    std::exit(app.exit(e) == 0 ? 0 : kUsageError);
-  }
+  app.set_version_flag("--version", "stunclient " TURNPIKE_VERSION);
+  client::parse_or_exit(app, argc, argv, kUsageError);
   finish(options, text);
   return options;
 }

@@ -6,6 +6,7 @@
 #include <map>
 #include <stdexcept>
 
+#include "client/command_line.hpp"
 #include "client/udp.hpp"
 #include "turnbench/batches.hpp"
 #include "turnbench/call.hpp"
@@ -15,6 +16,8 @@ namespace turnpike::bench {
 namespace {
 
 constexpr std::uint32_t kMaxSize = 1400;
+constexpr double kShortest = 0.001;  // seconds
+constexpr double kLongest = 86400;
 constexpr std::size_t kMaxPayload = 65507;  // maximum payload of a UDP datagram
 constexpr const char* kDescription =
     "Puts load on a TURN server, and reports what it delivered and at what cost. Clients and peers are "
@@ -126,8 +129,10 @@ void add_relay_options(CLI::App& app, Options& options, Text& text) {
       ->capture_default_str();
   app.add_option("--duration", text.duration, "Seconds that are measured")
       ->transform(CLI::AsNumberWithUnit(std::map<std::string, double>{{"s", 1}, {"ms", 1e-3}, {"m", 60}}))
+      ->check(CLI::Range(kShortest, kLongest))
       ->capture_default_str();
   app.add_option("--warm-up", text.warm_up, "Seconds of the same load before the measurement begins")
+      ->check(CLI::Range(0.0, kLongest))
       ->capture_default_str();
   app.add_option("--window", options.window,
                  "With --saturate: the maximum number of datagrams in flight, over all clients")
@@ -158,7 +163,8 @@ void add_relay_options(CLI::App& app, Options& options, Text& text) {
 void add_other_tasks(CLI::App& app, Options& options, Text& text) {
   CLI::Option* allocations = app.add_option("--allocations", text.allocations,
                                             "Instead of traffic: make this many idle allocations, and "
-                                            "measure the memory that each needs at --server-pid");
+                                            "measure the memory that each needs at --server-pid")
+                                 ->check(CLI::Range(1, 1000000));
   app.add_option("--baseline", options.baseline,
                  "How many allocations are made before these and not measured")
       ->check(CLI::Range(1, 100000))
@@ -169,6 +175,7 @@ void add_other_tasks(CLI::App& app, Options& options, Text& text) {
       ->needs(allocations);
   app.add_option("--cycles", text.cycles,
                  "Instead of traffic: allocate and delete for this many seconds, each time from a new port")
+      ->check(CLI::Range(kShortest, kLongest))
       ->excludes(allocations);
   app.add_option("--concurrency", options.concurrency, "How many cycles run at the same time")
       ->check(CLI::Range(1, 4096))
@@ -215,11 +222,8 @@ Options parse_options(int argc, char** argv) {
   add_common_options(app, options, text);
   add_relay_options(app, options, text);
   add_other_tasks(app, options, text);
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& e) {
-    std::exit(app.exit(e) == 0 ? 0 : 1);  // CLI11 has an exit code for each kind of mistake
-  }
+  app.set_version_flag("--version", "turnbench " TURNPIKE_VERSION);
+  client::parse_or_exit(app, argc, argv, 1);
   finish(options, text);
   return options;
 }
