@@ -37,9 +37,10 @@ class Daemon {
          std::unique_ptr<Certificates> tls);
   ~Daemon();
 
-  // Serves until SIGTERM or SIGINT arrives. SIGUSR1 begins a drain, and SIGHUP reloads. hold_signals()
-  // must have been called before any other thread began. Returns false when something did not end by itself
-  // (see StopWatch). Then this object must not be destroyed, since what is left of it still refers to it.
+  // Serves until SIGTERM or SIGINT arrives. SIGUSR1 begins a drain, and SIGHUP and SIGUSR2 reload.
+  // hold_signals() must have been called before any other thread began. Returns false when something did not
+  // end by itself (see StopWatch). Then this object must not be destroyed, since what is left of it still
+  // refers to it.
   bool run();
 
  private:

@@ -81,10 +81,11 @@ void become_user_of(pid_t pid) {
 
 }  // namespace
 
-void hold_signals() { hold({SIGHUP, request_signal(), SIGTERM, SIGINT, SIGUSR1}); }
+void hold_signals() { hold({SIGHUP, SIGUSR2, request_signal(), SIGTERM, SIGINT, SIGUSR1}); }
 
 ReloadSignal::ReloadSignal(boost::asio::io_context& io, std::function<bool()> reload)
-    : signals_(io, {SIGHUP, request_signal()}, [this](const signalfd_siginfo& info) { on_signal(info); }),
+    : signals_(io, {SIGHUP, SIGUSR2, request_signal()},
+               [this](const signalfd_siginfo& info) { on_signal(info); }),
       reload_(std::move(reload)) {}
 
 void ReloadSignal::on_signal(const signalfd_siginfo& info) {

@@ -289,6 +289,14 @@ TEST_CASE("everybody who asks for a reload is answered, beside others and beside
   CHECK(count(daemon.log(), "reloaded") == 7);
 }
 
+// coturn reads its certificates again at this signal, so hooks of certbot send it.
+TEST_CASE("SIGUSR2 reloads like SIGHUP", "[integration]") {
+  Daemon daemon;
+  kill(daemon.pid(), SIGUSR2);
+  REQUIRE(daemon.wait_for_log("reloaded"));
+  CHECK(daemon.stop() == 0);
+}
+
 TEST_CASE("a daemon without certificates survives SIGHUP", "[integration]") {
   Daemon daemon;
   kill(daemon.pid(), SIGHUP);

@@ -25,6 +25,7 @@ PROGRAMS = {
         ("SIGNALS", [
             ("SIGHUP", "The configuration and the certificates are read again. A mistake in the file changes nothing "
                        "and is in the log."),
+            ("SIGUSR2", "The same. It is the signal by which hooks of certbot tell coturn of a new certificate."),
             ("SIGUSR1", "A drain begins: no new client is accepted, and the process ends with the last call, or at "
                         "shutdown.deadline."),
             ("SIGTERM, SIGINT", "The process ends. With shutdown.drain in the configuration SIGTERM makes it drain "
