@@ -260,7 +260,7 @@ bool Daemon::run() {
   clustering_.join();
   stopping_.set_ready();
   clustering_.start();
-  spdlog::info("ready");
+  say_at_any_level("ready");
   notify_service_manager("READY=1");
   pulse_.begin();
   run_loop(control_);

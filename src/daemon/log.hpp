@@ -23,6 +23,10 @@ bool set_level(std::string_view level);
 // always be written.
 std::unique_ptr<spdlog::formatter> make_formatter(config::LogFormat format);
 
+// Writes a line of the level info even if that level is not written. For the line that scripts wait for. Any
+// thread may call it.
+void say_at_any_level(std::string_view line);
+
 // Writes an error at once, past the lines that wait, and waits for a second at most until somebody reads
 // stderr. For a process that then ends without the end of its LogScope. Any thread may call it.
 void say_last(std::string_view line);

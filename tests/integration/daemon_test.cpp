@@ -536,6 +536,12 @@ TEST_CASE("there is no line in the log for each Binding, whatever its level", "[
   CHECK_THAT(log, Catch::Contains(" requests=100 "));
 }
 
+TEST_CASE("the log says that the daemon is ready, whatever its level", "[integration]") {
+  Daemon daemon({"log.level=error"});
+  REQUIRE(daemon.stop() == 0);
+  CHECK_THAT(daemon.log(), Catch::Matches("\\S+Z info ready\n"));
+}
+
 TEST_CASE("the log can be JSON, and the file can be overridden", "[integration]") {
   Daemon daemon({"log.format=json", "log.level=info"});
   CHECK_THAT(daemon.log(), Catch::Contains("\"level\":\"info\",\"message\":\"ready\"}"));
