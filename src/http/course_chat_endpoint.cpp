@@ -18,9 +18,9 @@ void CourseChatEndpoint::on_open(std::uint64_t number, std::shared_ptr<WebSocket
                                  const Request& request) {
   auto grant = params_.admit(bearer_token(request));
   if (!grant) return socket->close(signaling::kPolicyViolation, signaling::code_of(grant.error()));
+  const auto [kept, is_new] = grants_.emplace(number, std::move(*grant));
   clients_.add(number, std::move(socket), request.client);
-  chat_.on_open(number, grant->room);
-  grants_.emplace(number, std::move(*grant));
+  chat_.on_open(number, kept->second.room);
 }
 
 void CourseChatEndpoint::close_revoked(const auth::Revocation& revocation) const {
@@ -49,10 +49,10 @@ void CourseChatEndpoint::on_message(std::uint64_t number, std::string_view messa
   if (close_if_expired(number, now)) return;
   if (binary) return clients_.close(number, signaling::kUnsupportedData, signaling::kTextOnly);
   const signaling::CourseChat::Output out = chat_.on_text(number, message);
+  std::uint64_t sent = 0;
   for (const auto to : out.to) {
-    if (!close_if_expired(to, now)) clients_.send(to, out.text, false);
+    if (!close_if_expired(to, now)) sent += clients_.send(to, out.text, false);
   }
-  const std::uint64_t sent = out.text ? cost_of_message(out.text->size()) * out.to.size() : 0;
   clients_.charge(number, cost_of_message(message.size()) + sent, now.steady);
 }
 
