@@ -1,14 +1,14 @@
 // Tests what the nodes of a cluster know of each other: to which node clients are sent, and that credentials
 // of one node are valid on the others.
 import assert from 'node:assert/strict';
-import { execFile, spawn } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { once } from 'node:events';
 import { test } from 'node:test';
 import tls from 'node:tls';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { makeCertificate } from '../browser/support/certificate.mjs';
-import { atExit, temporaryDirectory, within } from '../browser/support/cleanup.mjs';
+import { temporaryDirectory, within } from '../browser/support/cleanup.mjs';
 import { member } from '../signaling/support/client.mjs';
 import { request } from '../signaling/support/http.mjs';
 import { Client } from './relayed_call.mjs';
@@ -74,18 +74,17 @@ test('clients get the URLs of two nodes, with credentials that are valid on both
     assert.match(table, /a\.example\.org \*/);
   });
 
-  await t.test('an order to end the allocations of a user reaches all nodes', async () => {
+  await t.test('an order to end the allocations of a user reaches all nodes', async t => {
     const { username, credential } = (await iceServers(a)).find(one => one.credential);
-    const peers = [['-L', '127.0.0.1'], ['-y', '-c', '-n', '100000', '-u', username, '-w', credential]].flat();
-    const client = spawn('turnutils_uclient', [...peers, '-p', String(udpPort(b)), '127.0.0.1'], { stdio: 'ignore' });
-    const forget = atExit(() => client.kill('SIGKILL'));
+    // This client has its allocation before the order, and makes no other after it.
+    const client = new Client({ port: udpPort(b), username, credential });
+    t.after(() => client.socket.close());
+    await client.allocate();
     const allocations = async node => JSON.parse(await ctl(node.name, '--json', 'allocations')).allocations;
-    await until('the client to relay', async () => (await allocations(b)).length > 0);
+    assert.notEqual((await allocations(b)).length, 0);
     const user = username.slice(username.indexOf(':') + 1);
     assert.match(await ctl(a.name, 'kill', '--user', user), /end/);
-    await until('its allocations to end', async () => (await allocations(b)).length === 0);
-    client.kill('SIGKILL');
-    forget();
+    await until('its allocation to end', async () => (await allocations(b)).length === 0);
     await assert.rejects(ctl(a.name, 'kill'), /ID|--user/);
   });
 
