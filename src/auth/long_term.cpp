@@ -95,12 +95,14 @@ Result<Authenticated, Refusal> LongTermCheck::check(const CredentialStore& store
   std::optional<Identity> identity = claim.token ? find_token_identity(store, request, claim, now)
                                                  : find_identity(store, request, claim, known);
   if (!identity) return claim.refused_with(ErrorCode::unauthenticated);
-  return Authenticated{std::move(*identity), integrity_of_answer(request, claim)};
+  const Integrity integrity = integrity_of_answer(request, claim, *identity);
+  return Authenticated{std::move(*identity), integrity};
 }
 
-Integrity LongTermCheck::integrity_of_answer(const stun::MessageView& request, const Claim& claim) {
+Integrity LongTermCheck::integrity_of_answer(const stun::MessageView& request, const Claim& claim,
+                                             const Identity& identity) {
   // The key of a token may be too short for SHA-256.
-  const bool must_be_sha256 = claim.names_algorithm && !claim.token;
+  const bool must_be_sha256 = claim.names_algorithm && !identity.is_token();
   return request.has_integrity_sha256() || must_be_sha256 ? Integrity::sha256 : Integrity::sha1;
 }
 

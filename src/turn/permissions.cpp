@@ -32,8 +32,8 @@ void keep_one_of_each_address(Peers& peers) {
   peers.erase(std::unique(peers.begin(), peers.end(), is_same), peers.end());
 }
 
-// A client that signs with SHA-256 or names a password algorithm implements RFC 8489, and therefore RFC 8656
-// with its smaller range of channel numbers.
+// A client that signs with SHA-256 or names a password algorithm (without a token) implements RFC 8489, and
+// therefore RFC 8656 with its smaller range of channel numbers.
 bool speaks_rfc5766(const Request& request) {
   return request.authenticated->integrity == auth::Integrity::sha1;
 }

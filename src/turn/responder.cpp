@@ -58,7 +58,7 @@ bool Responder::take_answer(const Request& request) {
   return false;
 }
 
-// An answer is signed as its request was (RFC 8489 §9.2.4), and has a fingerprint if the request had one.
+// auth::Integrity says how an answer is signed. It has a fingerprint if the request had one.
 void Responder::finish(const Request& request, stun::MessageBuilder& builder, Output& out,
                        std::optional<ErrorCode> error) {
   if (!take_answer(request)) return;

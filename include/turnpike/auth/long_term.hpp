@@ -51,7 +51,8 @@ struct Identity {
 
 // The integrity attribute that the answer carries, and not the other: the one of the request, or
 // MESSAGE-INTEGRITY-SHA256 for a client that names a password algorithm (RFC 8489 §9.2.4). So an attacker who
-// takes this attribute off a request, where it is the last one, does not get an answer with the weaker one.
+// removes MESSAGE-INTEGRITY-SHA256, the last attribute, from a request does not get an answer with the weaker
+// one. Clients with an access token are excepted, since their key may be too short.
 enum class Integrity : std::uint8_t { sha1, sha256 };
 
 struct Authenticated {
@@ -92,7 +93,8 @@ class LongTermCheck {
 
  private:
   struct Claim;
-  static Integrity integrity_of_answer(const stun::MessageView& request, const Claim& claim);
+  static Integrity integrity_of_answer(const stun::MessageView& request, const Claim& claim,
+                                       const Identity& identity);
   std::optional<stun::ErrorCode> check_presence(const stun::MessageView& request, Claim& claim) const;
   std::optional<stun::ErrorCode> check_realm_and_nonce(const CredentialStore& store, const FiveTuple& from,
                                                        WallTime now, Claim& claim);
