@@ -92,7 +92,8 @@ class Service {
   virtual void on_refused(const http::Refused& refused) = 0;
   // The nodes of the cluster, this one first; empty without a cluster.
   virtual boost::json::array nodes() = 0;
-  // Ends all allocations of a user on all nodes. What this and the next functions return has "everywhere",
+  // Ends all allocations of a user on all nodes, and returns when those of this node have ended;
+  // "complete" is false when a worker hangs. What this and the next functions return has "everywhere",
   // which is false when another node has not done it in time, and "missed": each such node that is known, as
   // {"node", "why"}.
   virtual http::Awaitable<boost::json::object> end_user(std::string user) = 0;

@@ -130,7 +130,7 @@ http::Awaitable<bool> Administration::kill(unsigned worker, std::uint64_t number
   co_return !answers->received.empty() && answers->received.front();
 }
 
-http::Awaitable<void> Administration::await_workers() {
+http::Awaitable<bool> Administration::await_workers() {
   const auto answers = std::make_shared<Answers<bool>>(io_, hooks_.mailboxes.size());
   for (relay::Mailbox& mailbox : hooks_.mailboxes) {
     mailbox.post(relay::ShowLife{[&io = io_, answers] {
@@ -140,14 +140,16 @@ http::Awaitable<void> Administration::await_workers() {
     }});
   }
   co_await answers->timer.async_wait(net::kAsTuple);
+  co_return answers->remaining == 0;
 }
 
 http::Awaitable<boost::json::object> Administration::end_user(std::string user) {
   boost::json::object answer = co_await hooks_.end_user(std::move(user));
-  // The answer comes after the end of the allocations, so that a script can rely on it. A worker first lists
-  // the allocations of the user, and then gets mail for each of them.
-  co_await await_workers();
-  co_await await_workers();
+  // The answer comes after the end of this node's allocations, so that a script can rely on it. A worker
+  // first lists the allocations of the user, and then gets mail for each of them.
+  bool complete = co_await await_workers();
+  if (complete) complete = co_await await_workers();
+  answer["complete"] = complete;
   co_return answer;
 }
 

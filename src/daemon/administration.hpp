@@ -90,8 +90,9 @@ class Administration : private admin::Service {
     return hooks_.revoke(kind, std::move(name), duration);
   }
   http::Awaitable<admin::AllocationList> ask_workers(std::shared_ptr<const relay::Settings> ended_by);
-  // Returns when the workers have read all mail that was posted to them before, or when one of them hangs.
-  http::Awaitable<void> await_workers();
+  // Returns true when the workers have read all mail that was posted to them before, or false after a second,
+  // when one of them hangs.
+  http::Awaitable<bool> await_workers();
   http::Params http_params(const admin::Params& params);
 
   boost::asio::io_context& io_;

@@ -61,7 +61,7 @@ test('the answer to an order names the nodes that have not carried it out', asyn
   const json = async (...words) => JSON.parse(await ctl(a, '--json', ...words));
 
   await t.test('when all nodes have carried it out, none is named', async () => {
-    assert.deepEqual(await json('kill', '--user', 'ann'), { everywhere: true, missed: [], user: 'ann' });
+    assert.deepEqual(await json('kill', '--user', 'ann'), { complete: true, everywhere: true, missed: [], user: 'ann' });
     const { kept, everywhere, missed } = await json('revoke', '--subject', 'ann');
     assert.deepEqual({ kept, everywhere, missed }, { kept: true, everywhere: true, missed: [] });
     await assert.rejects(ctl(a, 'kill', '--user', 'x'.repeat(513)), /the name of a user/);

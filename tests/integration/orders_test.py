@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""What an operator orders at the admin socket has been done when the answer comes."""
+"""The allocations of a user have ended when turnpike answers the order to end them."""
 
+import json
 import unittest
 
 from daemon import Daemon
@@ -25,12 +26,13 @@ class Orders(unittest.TestCase):
         self.addCleanup(self.daemon.stop)
 
     def test_the_allocations_of_a_user_have_ended(self):
-        # An answer that does not wait is overtaken by the request of the client almost every second time.
+        # Without the wait, the request of the client came before the end almost every second time.
         for _ in range(100):
             client = Client(self.daemon.port)
             self.addCleanup(client.close)
             self.assertEqual(0, client.allocate()[0])
-            self.daemon.ask("POST", "/v1/kill", {"user": "alice"})
+            answer = json.loads(self.daemon.ask("POST", "/v1/kill", {"user": "alice"}))
+            self.assertTrue(answer["complete"])
             refresh = client.signed(REFRESH, b"", b"alice", b"s3same-0pen")
             self.assertEqual(ALLOCATION_MISMATCH, client.ask(refresh)[0])
 

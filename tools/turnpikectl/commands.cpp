@@ -357,9 +357,10 @@ int kill_user(const Connection& daemon, const std::string& user, bool json) {
   if (json) {
     say_json(answer.body);
   } else {
-    say("the allocations of " + user + " end");
+    const bool complete = text_of(answer.body.get_object(), "complete") != "false";
+    say("the allocations of " + user + (complete ? " have ended" : " end; a worker did not answer in time"));
   }
-  return report_missed(answer.body.get_object(), "only the allocations of this node end", json);
+  return report_missed(answer.body.get_object(), "only the allocations of this node have ended", json);
 }
 
 int list_nodes(const Connection& daemon, bool json) {
