@@ -1,6 +1,8 @@
 #include <algorithm>
 #include <boost/url/parse.hpp>
+#include <charconv>
 #include <optional>
+#include <system_error>
 
 #include "config/fields.hpp"
 #include "config/read.hpp"
@@ -38,9 +40,9 @@ bool read_redis_url(const Value& value, cluster::RedisAddress& out) {
   out.password = url->password();
   if (url->has_port()) {
     // Not port_number(), which is only the lower 16 bits of a number that is too large.
-    const std::optional<std::uint32_t> port = parse_number(std::string(url->port()));
-    if (!port || *port == 0 || *port > UINT16_MAX) return false;
-    out.port = static_cast<std::uint16_t>(*port);
+    const auto digits = url->port();
+    const auto parsed = std::from_chars(digits.data(), digits.data() + digits.size(), out.port);
+    if (parsed.ec != std::errc{} || out.port == 0) return false;
   }
   const std::string path = url->path();
   if (path.empty() || path == "/") return true;

@@ -91,6 +91,7 @@ TEST_CASE("Redis is named by a URL, with its password in it or beside it", "[con
   const cluster::RedisAddress whole = read("'rediss://ann:p%40ss@redis.example.org:6380/3'");
   CHECK((whole.host == "redis.example.org" && whole.port == 6380 && whole.database == 3 && whole.tls));
   CHECK((whole.user == "ann" && whole.password == "p@ss"));
+  CHECK(read("'redis://h:06380'").port == 6380);
   CHECK(read("'redis://:secret@[2001:db8::1]:7/'").host == "2001:db8::1");
   CHECK(read("'redis://:secret@[2001:db8::1]:7/'").password == "secret");
   CHECK(read("'unix:/run/redis.sock'").unix_socket == "/run/redis.sock");
