@@ -15,7 +15,7 @@ namespace turnpike::cluster {
 
 using Addresses = std::vector<boost::asio::generic::stream_protocol::endpoint>;
 
-// Belongs to the thread of the timer. The thread of the lookup has a share in it, since it may end later.
+// Belongs to the thread of the timer. The thread of the lookup shares the ownership, since it may end last.
 class HostLookup : public std::enable_shared_from_this<HostLookup> {
  public:
   // `done` is cancelled when there is a result, unless abandon() was called before. It must live until then.

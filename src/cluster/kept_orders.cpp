@@ -25,7 +25,7 @@ void KeptOrders::read(Take take) {
 }
 
 std::vector<std::string_view> KeptOrders::list(const redisReply& reply) {
-  // The value is not a sorted set.
+  // An error of this type means that the value is not a sorted set.
   if (is_wrong_type(&reply)) link_.commands().send({"UNLINK", own_.orders});
   std::vector<std::string_view> sealed;
   const std::size_t count = reply.type == REDIS_REPLY_ARRAY ? reply.elements : 0;

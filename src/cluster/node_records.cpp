@@ -35,7 +35,7 @@ std::uint64_t NodeRecords::read() {
 }
 
 void NodeRecords::on_names(const redisReply& reply, std::uint64_t reading) {
-  // The value is not a set; all nodes write their names into a new one.
+  // This error means that the value is not a set. All nodes then write their names into a new one.
   if (is_wrong_type(&reply)) {
     link_.commands().send({"UNLINK", own_.nodes_key});
     return own_record_.renew();

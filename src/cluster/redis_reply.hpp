@@ -1,5 +1,5 @@
 // What a Redis server answers: the parser of its octets, and what can be asked about one reply. hiredis
-// parses and owns the replies.
+// parses the replies. A Reply owns one, and frees it.
 #pragma once
 
 #include <hiredis/hiredis.h>
@@ -39,11 +39,12 @@ class ReplyReader {
     void operator()(redisReader* reader) const { redisReaderFree(reader); }
   };
 
+  const redisReplyObjectFunctions* hiredis_ = nullptr;  // how hiredis makes the parts of a reply
+  redisReplyObjectFunctions bounded_{};                 // the same, with our bound
+  // Uses bounded_ until it is freed.
   std::unique_ptr<redisReader, FreeReader> reader_;
-  const redisReplyObjectFunctions* hiredis_;  // how hiredis makes the parts of a reply
-  redisReplyObjectFunctions bounded_;         // the same, with our bound
-  std::size_t announced_ = 0;                 // elements of the reply that is being read
-  std::size_t unfinished_ = 0;                // octets of the reply that is being read
+  std::size_t announced_ = 0;   // elements of the reply that is being read
+  std::size_t unfinished_ = 0;  // octets of the reply that is being read
   std::string_view fault_;
 };
 

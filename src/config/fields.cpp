@@ -22,7 +22,7 @@ std::optional<std::uint32_t> number_of(const Value& value) {
 
 bool is_whole_seconds(Duration duration) { return duration % std::chrono::seconds(1) == Duration::zero(); }
 
-// Reads a duration that `is_allowed` accepts. `expected` says which ones that are.
+// Reads a duration that `is_allowed` accepts. `expected` says which ones these are.
 void read_duration_if(const Value& value, const std::function<bool(Duration)>& is_allowed,
                       std::string_view expected, Duration& out) {
   if (number_of(value)) return value.expected("a unit after the number: ms, s, m or h");
@@ -107,7 +107,7 @@ void read_default_family(const Value& value, turn::DefaultFamily& out) {
   read_choice(value, kFamilies, out);
 }
 
-// YAML knows each word in three ways of writing. Templates of Ansible write True and False.
+// YAML has three ways to write each word. Templates of Ansible write True and False.
 void read_flag(const Value& value, bool& out) {
   constexpr std::array<std::pair<std::string_view, bool>, 6> kWords{
       {{"true", true}, {"True", true}, {"TRUE", true}, {"false", false}, {"False", false}, {"FALSE", false}}};

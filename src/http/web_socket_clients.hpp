@@ -16,7 +16,7 @@
 
 namespace turnpike::http {
 
-// A call with the number of a client that is not here has no effect.
+// Except for add(), a call with the number of a client that is not here has no effect.
 class WebSocketClients {
  public:
   // `pace` must outlive this object.

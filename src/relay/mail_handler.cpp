@@ -23,7 +23,7 @@ void MailHandler::handle(const FromClient& mail, TimePoint now) {
   if (!mail.begins && !parts_.server.knows(mail.tuple)) return parts_.roaming.send_back(mail);
   parts_.roaming.add_guest(mail.tuple, mail.worker);
   parts_.server.on_client(mail.tuple, mail.message, now, parts_.output);
-  // The ticket is of a third worker, which must get the message from the worker that the client reaches.
+  // The ticket may be of a third worker, which must get the message from the worker that the client reaches.
   if (!parts_.output.forwards().empty()) {
     parts_.output.clear_forwards();
     parts_.roaming.send_back(mail);

@@ -82,8 +82,8 @@ void RelayPool::use(const turn::RelayParams& params, const net::LocalAddresses& 
   rebuild(local);
 }
 
-// A client gets the ports of one address, and none of another one where these are all taken. So the addresses
-// are not added up: a machine has some that hardly any client comes to, such as those of loopback.
+// A client gets a port of one address, and is refused when that address has none left. So the addresses are
+// not added up: a machine has some that hardly any client comes to, such as those of loopback.
 RelayPool::PortUse RelayPool::port_use() const {
   PortUse fullest;
   for (const auto& [address, weak] : ports_) {
@@ -102,8 +102,8 @@ void RelayPool::follow(const net::LocalAddresses& local) {
 void RelayPool::rebuild(const net::LocalAddresses& local) {
   RelayAddresses::Ports ports;
   for (const IpAddress& address : configured_.empty() ? local.all : configured_) {
-    // No socket can be bound to such an address without an interface, so a client that comes to one is given
-    // the address of everybody.
+    // No socket can be bound to such an address without an interface, so a client that comes to one is
+    // relayed from the address of the default route.
     if (!address.is_v4() && address.is_link_local()) continue;
     ports.emplace(address, ports_for(address));
   }

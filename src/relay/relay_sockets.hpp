@@ -56,8 +56,8 @@ struct BoundRelay {
   net::Fd socket;
 };
 
-// The relayed addresses and reservations of this process. Workers may call all functions, except addresses()
-// and those that change the addresses; only the main thread may call these.
+// The relayed addresses and reservations of this process. Workers may call reserve(), take_reservation(),
+// drop_reservation() and receive_buffer(); only the main thread may call the others.
 class RelayPool {
  public:
   // `local` are the addresses that `auto` uses. `listeners` are the addresses of the listeners, as they are

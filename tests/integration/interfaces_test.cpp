@@ -1,5 +1,6 @@
-// Tests a machine whose addresses change while the daemon runs. These tests are hidden from a run of all
-// tests, since they need tests/integration/own_network, which makes a network that they may change.
+// Tests a machine whose addresses change, most of them with a daemon that runs. These tests are hidden from a
+// run of all tests, since they need tests/integration/own_network, which makes a network that they may
+// change.
 #include "net/interfaces.hpp"
 
 #include <netinet/in.h>

@@ -281,7 +281,7 @@ TEST_CASE("the connections to the web server are limited, in total and for one a
     open.push_back(server.connect_and_say(hello));
     open.push_back(web.accept());
     REQUIRE(open.back());
-    // The kernel accepts a connection before the daemon counts it, and its octets come after that.
+    // The kernel accepts the connection before the daemon has counted it. The octets come only after that.
     REQUIRE(exactly(open.back().get(), hello.size()) == hello);
   }
   CHECK(is_closed(server.connect_and_say(hello)));

@@ -1,4 +1,4 @@
-// How the programs read their command lines.
+// How stunclient and turnbench read their command lines.
 #pragma once
 
 #include <CLI/CLI.hpp>
@@ -7,8 +7,8 @@
 namespace turnpike::client {
 
 // Ends the process after --help and --version with 0, and after a mistake with `failure`, since CLI11 has an
-// exit code of its own for each kind of mistake. Of an unknown option and of an argument that is missing, the
-// first is told, since the unknown one is what somebody has written.
+// exit code of its own for each kind of mistake. When an argument is missing and an option is unknown, the
+// message names the unknown option, since that is what somebody has mistyped.
 inline void parse_or_exit(CLI::App& app, int argc, char** argv, int failure) {
   const auto end = [&](const CLI::ParseError& error) { std::exit(app.exit(error) == 0 ? 0 : failure); };
   try {

@@ -2,6 +2,7 @@
 // last for a while (draft-uberti-behave-turn-rest). Belongs to one thread.
 #pragma once
 
+#include <boost/json/array.hpp>
 #include <map>
 #include <optional>
 #include <string>

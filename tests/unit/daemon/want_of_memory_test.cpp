@@ -89,8 +89,9 @@ void take_all_memory() {
   _exit(0);
 }
 
-TEST_CASE("the last owner of credentials frees them when there is no memory to have another thread do it",
-          "[daemon]") {
+TEST_CASE(
+    "the last owner of credentials can drop them when there is no memory to have another thread free them",
+    "[daemon]") {
   if (test::has_sanitizer(getpid())) return;  // it cannot work with so little memory
   const pid_t child = fork();
   REQUIRE(child >= 0);

@@ -7,7 +7,6 @@
 #include <array>
 #include <catch2/catch.hpp>
 #include <cerrno>
-#include <fstream>
 #include <optional>
 #include <string>
 

@@ -92,7 +92,8 @@ TEST_CASE("the ports of an address stay taken while the machine does not have it
   CHECK_FALSE(pool.addresses()->is_live(on_goes, turn::RelayedTransport::udp));
 }
 
-// A client that comes to one address is refused when its ports are taken, however many others there are.
+// A client that comes to an address is refused when the ports of that address are taken, however many others
+// there are.
 TEST_CASE("the use of ports is that of the fullest address", "[server]") {
   turn::RelayParams params;
   params.first_port = 50000;

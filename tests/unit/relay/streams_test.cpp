@@ -233,7 +233,7 @@ TEST_CASE("an address may begin only so many TLS handshakes in a second", "[stre
   CHECK(bench.streams.connections() == 3);
 }
 
-TEST_CASE("a connection from somebody else than the balancers reaches no limit, and is counted by itself",
+TEST_CASE("a connection from somebody other than the balancers reaches no limit, and is counted by itself",
           "[streams]") {
   Bench bench(Transport::tcp, {{IpAddress::v4(0xC6336400), 24}});
   const net::Fd stranger = connect_to(bench.at);
