@@ -91,7 +91,7 @@ test('the answer to an order names the nodes that have not carried it out', asyn
     const revoked = await fails(a, '--json', 'revoke', '--subject', 'cid');
     const { said } = await fails(a, 'kill', '--user', 'ann');
     process.kill(nodes[1].pid, 'SIGCONT');
-    assert.deepEqual(JSON.parse(killed.answer), { everywhere: false, missed, user: 'ann' });
+    assert.deepEqual(JSON.parse(killed.answer), { complete: true, everywhere: false, missed, user: 'ann' });
     assert.deepEqual(JSON.parse(revoked.answer).missed, missed);
     assert.deepEqual(JSON.parse(revoked.answer).kept, true);
     assert.match(said, /b\.example\.org \(it does not answer\)/);
@@ -280,7 +280,7 @@ test('Redis lets nodes do everything but use channels', async t => {
   await saysLater(a, 'Redis refuses a command: NOPERM');
   const missed = [{ node: names[1], why: 'no-redis' }];
   const killed = await fails(names[0], '--json', 'kill', '--user', 'ann');
-  assert.deepEqual(JSON.parse(killed.answer), { everywhere: false, missed, user: 'ann' });
+  assert.deepEqual(JSON.parse(killed.answer), { complete: true, everywhere: false, missed, user: 'ann' });
   const revoked = JSON.parse((await fails(names[0], '--json', 'revoke', '--subject', 'ben')).answer);
   assert.deepEqual([revoked.everywhere, revoked.missed], [false, missed]);
   assert.match((await fails(names[0], 'kill', '--user', 'ann')).said, /the other nodes cannot be reached/);

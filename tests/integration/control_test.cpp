@@ -565,7 +565,7 @@ TEST_CASE("names of strangers do nothing to an operator's terminal", "[integrati
         is_text ? server.control_plainly({"kill", "--user", made.username})
                 : server.control_plainly({"kill", std::string(by_name.front().at("id").as_string())});
     CHECK(ended.code == 0);
-    if (is_text) CHECK_THAT(ended.text, Catch::Contains(std::string(shown) + " end\n"));
+    if (is_text) CHECK_THAT(ended.text, Catch::Contains(std::string(shown) + " have ended\n"));
     CHECK(server.control_plainly({"kill", "--user", "\xff"}).code == 1);
     CHECK(server.control({"kill", "--user", "\xff"}).json().contains("error"));
     REQUIRE(server.daemon.wait_for_log("allocation deleted client=" + stranger.local().to_string()));
