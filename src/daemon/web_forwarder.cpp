@@ -174,7 +174,11 @@ void WebForwarder::Passage::watch() {
 }
 
 WebForwarder::WebForwarder(const relay::StreamLimits& limits)
-    : limits_(limits), connections_from_(limits.web_per_address) {}
+    : limits_(limits), connections_from_(limits.web_per_address) {
+  // Asio opens the descriptors by which it waits when something first needs them, and throws when there are
+  // none. A timer needs them now, and not the first client.
+  const net::Timer first(io_.get_executor());
+}
 
 WebForwarder::~WebForwarder() {
   if (thread_.joinable()) stop();

@@ -56,10 +56,10 @@ constexpr const char* kNamedPage = "signaling={listen: [], access: open, public_
 
 struct WebPassingServer : TlsDaemon {
   explicit WebPassingServer(const WebServer& web, const std::vector<std::string>& set = {kNamedPage},
-                            const std::string& more = "")
+                            const std::string& more = "", const Child::Options& options = {})
       : TlsDaemon(joined(set, {R"(listen=[{url: "auto://127.0.0.1:0", web: ")" + web.at.to_string() + '"' +
                                more + "}]"}),
-                  make_certificate("IP:127.0.0.1,DNS:localhost,DNS:*.wild.example")) {}
+                  make_certificate("IP:127.0.0.1,DNS:localhost,DNS:*.wild.example"), options) {}
 
   Endpoint at() const { return daemon.listener(); }
   net::Fd connect_and_say(std::string_view bytes, std::size_t part = 0) const {
@@ -266,6 +266,22 @@ TEST_CASE("where the web server is away, its clients are closed at once, and our
   CHECK_THAT(log, Catch::Contains("the web server at " + nobody.to_string() + " cannot be reached"));
   CHECK_THAT(log, Catch::Contains("web: passed=0 refused=0 unreachable=6"));
   CHECK(log.find("cannot be reached") == log.rfind("cannot be reached"));
+}
+
+// The watchdog, which nobody waits for, lets the daemon write about its limits soon.
+TEST_CASE("the first connection for the web server may come when there are no descriptors",
+          "[integration][web]") {
+  constexpr std::size_t kDescriptors = 60;
+  const WebServer web;
+  WebPassingServer server(web, {kNamedPage, "workers=1"}, "",
+                          {.environment = {{"WATCHDOG_USEC", "150000"}}, .descriptor_limit = kDescriptors});
+  std::vector<net::Fd> clients;
+  while (clients.size() < kDescriptors) clients.push_back(connect_to(server.at()));
+  REQUIRE(server.daemon.wait_for_log("no descriptors left"));
+  WebPassingServer::say(clients.front(), get("www.example.org"));
+  CHECK(read_all(clients.front().get()).empty());
+  CHECK(server.daemon.wait_for_log("cannot be reached: Too many open files"));
+  CHECK(server.daemon.stop() == 0);
 }
 
 TEST_CASE("the connections to the web server are limited, in total and for one address",
