@@ -14,6 +14,7 @@
 #include "daemon/log.hpp"
 #include "daemon/notify.hpp"
 #include "daemon/run_loop.hpp"
+#include "net/descriptor_reserve.hpp"
 #include "net/interfaces.hpp"
 #include "net/system_random.hpp"
 
@@ -28,12 +29,27 @@ auth::Nonces::MasterKey nonce_key(const cluster::Params& cluster) {
   return key;
 }
 
+unsigned worker_count(const config::Config& config) {
+  return config.workers == 0 ? usable_cores() : config.workers;
+}
+
 // Every allocation needs a descriptor. The soft limit of 1,024 exists only for programs that use select().
 void raise_descriptor_limit() {
   rlimit limit{};
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max) return;
   limit.rlim_cur = limit.rlim_max;
   setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+// Enough for turnpikectl, a scrape and a reload at the same time.
+constexpr unsigned kKeptForOperators = 16;
+
+// For a moment, each worker may have a descriptor of the reserve, until it refuses a stranger.
+void reserve_descriptors_for_operators(unsigned workers) {
+  if (net::reserve_descriptors(kKeptForOperators + workers)) return;
+  spdlog::warn(
+      "so few descriptors are allowed that none are kept for the admin listener and reloads: raise "
+      "LimitNOFILE of the service");
 }
 
 // While it lives, new threads start with every signal blocked, so that signals come to the main thread.
@@ -60,8 +76,7 @@ Daemon::Daemon(Source source, config::Config config, const auth::CredentialStore
       credentials_(control_, credentials),
       limits_(config_),
       addresses_(config_),
-      listeners_(config_.workers == 0 ? usable_cores() : config_.workers, addresses_.first().all,
-                 tls != nullptr),
+      listeners_(worker_count(config_), addresses_.first().all, tls != nullptr),
       settings_(WorkerSettings::Parts{config_, addresses_.now(), listeners_, addresses_.relays(),
                                       credentials_, [this] { return stopping_.is_draining(); }}),
       certificates_(std::move(tls)),
@@ -75,6 +90,7 @@ Daemon::Daemon(Source source, config::Config config, const auth::CredentialStore
       pulse_(Pulse::Parts{control_, workers_, threads_, limits_, started_,
                           [this] { return stopping_.is_draining(); }}) {
   raise_descriptor_limit();
+  reserve_descriptors_for_operators(worker_count(config_));
   for (const std::string& warning : config_.warnings) spdlog::warn(warning);
   listeners_.open_all(config_);
   if (config_.signaling.enabled) {

@@ -58,6 +58,7 @@ http::Params http_params(const config::Config& config, const Certificates* tls, 
   params.hosts = signaling.hosts;
   if (tls) params.is_certified = [tls](const std::string& name) { return tls->is_for(name); };
   params.listeners = signaling.listen;
+  params.is_for_strangers = true;
   params.cors = signaling.cors;
   params.trusted_proxies = signaling.trusted_proxies;
   params.limits = signaling.http;

@@ -17,6 +17,7 @@
 #include "http/asio_endpoint.hpp"
 #include "http/deadline.hpp"
 #include "net/asio_types.hpp"
+#include "net/descriptor_reserve.hpp"
 #include "net/proxy_header.hpp"
 #include "relay/clock.hpp"
 
@@ -109,6 +110,7 @@ Awaitable<bool> WebForwarder::Passage::connect() {
   const tcp::endpoint at = http::to_asio(about_.web.at);
   Error error;
   web_.open(at.protocol(), error);
+  if (!error && net::is_reserved(web_.native_handle())) error = asio::error::no_descriptors;
   if (!error) std::tie(error) = co_await web_.async_connect(at, net::kAsTuple);
   if (forwarder_.stopping_) co_return false;
   if (error) {

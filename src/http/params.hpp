@@ -55,6 +55,8 @@ struct Params {
   std::string_view listen_key = "signaling.listen";
   std::function<bool(const std::string&)> is_certified{};
   std::vector<Prefix> trusted_proxies;  // their X-Forwarded-* headers are believed
+  // Strangers may connect, so the listeners take no descriptors of the reserve (net/descriptor_reserve.hpp).
+  bool is_for_strangers = false;
   Limits limits;
   Deadlines deadlines;
   // Counts a TLS handshake that a client wants to begin at a secure listener, and returns whether it may.

@@ -4,6 +4,7 @@
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
+#include <boost/asio/error.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/v6_only.hpp>
 #include <new>
@@ -13,6 +14,7 @@
 #include "http/connection.hpp"
 #include "http/deadline.hpp"
 #include "net/asio_types.hpp"
+#include "net/descriptor_reserve.hpp"
 
 namespace turnpike::http {
 namespace {
@@ -79,6 +81,10 @@ Awaitable<void> Server::accept(Acceptor& acceptor) {
     try {
       auto [error, socket] = co_await acceptor.socket.async_accept(io_.get_executor(), net::kAsTuple);
       if (stopping_) co_return;
+      if (!error && params_.is_for_strangers && net::is_reserved(socket.native_handle())) {
+        socket.close(error);
+        error = asio::error::no_descriptors;
+      }
       if (error) {
         // Most likely there is no free descriptor until another connection ends. Without a pause, this would
         // be a busy loop.

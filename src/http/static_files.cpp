@@ -17,6 +17,7 @@
 #include "http/byte_range.hpp"
 #include "http/conditional.hpp"
 #include "http/date.hpp"
+#include "net/descriptor_reserve.hpp"
 
 namespace turnpike::http {
 namespace {
@@ -127,7 +128,7 @@ StaticFiles::StaticFiles(std::string folder, Warn warn) : folder_(std::move(fold
 }
 
 net::Fd StaticFiles::open(const std::string& path) {
-  const net::Fd folder = open_folder(folder_);
+  const net::Fd folder = net::unless_reserved(open_folder(folder_));
   const int error = errno;
   const bool was_lost = std::exchange(is_lost_, !folder);
   if (is_lost_ && !was_lost && warn_) warn_(describe_fault(folder_, error));
@@ -135,7 +136,8 @@ net::Fd StaticFiles::open(const std::string& path) {
   open_how how{};
   how.flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK;  // O_NONBLOCK: opening a FIFO must not block the thread
   how.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS;
-  return net::Fd(static_cast<int>(syscall(SYS_openat2, folder.get(), path.c_str(), &how, sizeof how)));
+  const long fd = syscall(SYS_openat2, folder.get(), path.c_str(), &how, sizeof how);
+  return net::unless_reserved(net::Fd(static_cast<int>(fd)));
 }
 
 Response StaticFiles::serve(const Request& request) {

@@ -11,6 +11,7 @@
 #include <system_error>
 
 #include "net/socket_address.hpp"
+#include "net/socket_calls.hpp"
 #include "net/tcp_socket.hpp"
 #include "net/udp_socket.hpp"
 
@@ -90,8 +91,8 @@ LocalAddresses local_addresses() {
 }
 
 bool is_local_address(const IpAddress& address) {
-  const Result<Fd> socket = open_udp_relay({address, 0});
-  return socket.has_value() || is_exhaustion(socket.error().value());
+  const Fd fd = open_socket(address.family(), SOCK_DGRAM);
+  return (fd && bind_socket(fd.get(), {address, 0})) || is_exhaustion(errno);
 }
 
 }  // namespace turnpike::net

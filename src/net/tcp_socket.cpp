@@ -6,6 +6,7 @@
 
 #include <cerrno>
 
+#include "net/descriptor_reserve.hpp"
 #include "net/socket_calls.hpp"
 
 namespace turnpike::net {
@@ -35,7 +36,7 @@ Fd open_listener_socket(Family family) {
 }
 
 Fd open_relay_socket(Family family) {
-  Fd fd = open_rebindable_socket(family);
+  Fd fd = unless_reserved(open_rebindable_socket(family));
   if (fd) set_option(fd.get(), IPPROTO_TCP, TCP_NODELAY, 1);
   return fd;
 }
@@ -62,7 +63,7 @@ void require_free_tcp_address(const Endpoint& at) { require_bind(open_listener_s
 std::optional<Accepted> accept_tcp(int listener) {
   SocketAddress from;
   socklen_t size = sizeof from;
-  Fd fd(accept4(listener, &from.any, &size, SOCK_NONBLOCK | SOCK_CLOEXEC));
+  Fd fd = unless_reserved(Fd(accept4(listener, &from.any, &size, SOCK_NONBLOCK | SOCK_CLOEXEC)));
   if (!fd) return std::nullopt;
   return Accepted{std::move(fd), from.endpoint()};
 }

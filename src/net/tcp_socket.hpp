@@ -25,6 +25,10 @@ struct Accepted {
 };
 
 // Accepts the next connection. When it returns nothing, errno is set; it is EAGAIN when no connection waits.
+// With EMFILE the connection either still waits or, when only the reserve was left for it, is closed already.
+//
+// Strangers cause this and the relays below, so none of them takes a descriptor of the reserve
+// (descriptor_reserve.hpp).
 std::optional<Accepted> accept_tcp(int listener);
 
 // Opens a relayed address that peers can connect to (RFC 6062). The socket is non-blocking and listening.

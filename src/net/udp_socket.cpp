@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "net/descriptor_reserve.hpp"
 #include "net/socket_calls.hpp"
 
 namespace turnpike::net {
@@ -30,6 +31,9 @@ void set_receive_buffer(int fd, std::uint32_t bytes) {
   const int size = static_cast<int>(bytes);
   if (!set_option(fd, SOL_SOCKET, SO_RCVBUFFORCE, size)) set_option(fd, SOL_SOCKET, SO_RCVBUF, size);
 }
+
+// Clients decide how many relays there are.
+Fd open_relay_datagram_socket(Family family) { return unless_reserved(open_socket(family, SOCK_DGRAM)); }
 
 std::uint32_t receive_buffer_of(int fd) {
   int granted = 0;
@@ -88,7 +92,7 @@ void require_free_udp_address(const Endpoint& at) {
 }
 
 Result<Fd> open_udp_relay(const Endpoint& at) {
-  Fd fd = open_socket(at.family(), SOCK_DGRAM);
+  Fd fd = open_relay_datagram_socket(at.family());
   if (!fd || !bind_socket(fd.get(), at)) return last_error();
   return fd;
 }
@@ -107,7 +111,7 @@ void prepare_udp_relay(int fd, Family family, std::uint32_t receive_buffer) {
 // The option is set only during the second bind, so that at all other times no other socket can bind the
 // port.
 Result<Fd> open_second_udp_relay(int first, const Endpoint& at, std::uint32_t receive_buffer) {
-  Fd fd = open_socket(at.family(), SOCK_DGRAM);
+  Fd fd = open_relay_datagram_socket(at.family());
   if (!fd) return last_error();
   prepare_udp_relay(fd.get(), at.family(), receive_buffer);
   set_option(first, SOL_SOCKET, SO_REUSEADDR, 1);

@@ -7,12 +7,15 @@
 #include <cerrno>
 #include <utility>
 
+#include "net/descriptor_reserve.hpp"
+
 namespace turnpike::relay {
 namespace {
 
 constexpr Duration kDeafness{100};  // the pause when no descriptor is left even to refuse a peer
 
-net::Fd open_spare() { return net::Fd(open("/dev/null", O_RDONLY | O_CLOEXEC)); }
+// When strangers have taken the former spare's number, there may be none for a while.
+net::Fd open_spare() { return net::unless_reserved(net::Fd(open("/dev/null", O_RDONLY | O_CLOEXEC))); }
 
 }  // namespace
 
@@ -27,7 +30,8 @@ std::optional<net::Accepted> PeerAcceptor::accept(RelayEvent listener, TimePoint
 
 // A peer that is not accepted keeps the listener readable, so it is accepted and closed with the spare
 // descriptor. This can fail: another thread may take the descriptor, or memory may be missing. Then the
-// listener pauses.
+// listener pauses. When only the reserve was left, the peer is closed already, and the next one meets the
+// spare, if one waits.
 void PeerAcceptor::refuse_peer(RelayEvent listener, TimePoint now) {
   ++counters_.out_of_descriptors;
   spare_ = net::Fd();

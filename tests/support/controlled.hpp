@@ -28,8 +28,9 @@ struct CommandOutcome {
 
 // A daemon with an admin socket, and a configuration that the test can rewrite.
 struct Controlled {
-  explicit Controlled(std::vector<std::string> more = {}, const std::string& config = kLoopbackConfig)
-      : daemon(with_socket(std::move(more)), config) {}
+  explicit Controlled(std::vector<std::string> more = {}, const std::string& config = kLoopbackConfig,
+                      const Child::Options& options = {})
+      : daemon(with_socket(std::move(more)), config, options) {}
 
   std::vector<std::string> with_socket(std::vector<std::string> set) const {
     set.push_back("admin.listen=[\"unix:" + socket() + "\", \"http://127.0.0.1:0\"]");
