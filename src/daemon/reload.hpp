@@ -1,7 +1,6 @@
 // Makes a running daemon reload, and reports the result to the caller. SIGHUP and SIGUSR2 ask for no answer.
-// `turnpike
-// --reload PID` queues a real-time signal instead, and is answered by the same signal with 0 or 1. A minimal
-// system has no program that sends signals, and none that waits for an answer.
+// `turnpike --reload PID` queues a real-time signal instead, and is answered by the same signal with 0 or 1.
+// A minimal system has no program that sends signals, and none that waits for an answer.
 #pragma once
 
 #include <sys/types.h>
